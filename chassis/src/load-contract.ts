@@ -82,12 +82,7 @@ function methodRule(
   };
 }
 
-function accessRule(
-  registry: FileRegistry,
-  method: DescMethod,
-  path: string,
-  faults: string[],
-): AccessRule {
+function accessRule(registry: FileRegistry, method: DescMethod, path: string, faults: string[]): AccessRule {
   const access = option<{ public: boolean; user: boolean; roles: string[]; services: string[] }>(
     registry,
     method,

@@ -24,7 +24,7 @@ export function sagaGraph(contract: Contract, name: string): SagaGraph {
   };
   const start = one('START');
   const steps: MethodRule[] = [];
-  for (let at = start.saga?.next; at !== undefined; ) {
+  for (let at = start.saga?.next; at !== undefined;) {
     const method = contract.methods.get(at);
     if (method?.saga?.kind !== 'STEP') break;
     steps.push(method);
@@ -120,4 +120,3 @@ function shapeFaults({ path, saga, descriptor }: MethodRule): string[] {
     faults.push(`${path}: field 1 of its request must be a weft.v1.SagaHeader`);
   return faults;
 }
-

@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { createFileRegistry, fromBinary, getExtension, setExtension, toBinary } from '@bufbuild/protobuf';
+import type { DescExtension, Message } from '@bufbuild/protobuf';
+import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { describe, expect, test } from '@jest/globals';
+import { ContractError, loadContract } from './load-contract.ts';
+import { sagaGraph } from './saga/graph.ts';
+
+const bytes = readFileSync(fileURLToPath(import.meta.resolve('@weft/proto/descriptors.binpb')));
+
+/** The contract with one option of one method changed; `undefined` takes the option away. */
+function planted(method: string, option: string, change: object | undefined): Uint8Array {
+  const set = fromBinary(FileDescriptorSetSchema, bytes);
+  const extension = createFileRegistry(set).getExtension(`weft.v1.${option}`) as DescExtension;
+  const target = set.file
+    .flatMap((file) => file.service)
+    .flatMap((service) => service.method)
+    .find((candidate) => candidate.name === method);
+  if (target?.options === undefined) throw new Error(`no method ${method}`);
+  if (change === undefined) {
+    delete target.options.$unknown;
+  } else {
+    const value = getExtension(target.options, extension) as Message;
+    setExtension(target.options, extension, Object.assign(value, change));
+  }
+  return toBinary(FileDescriptorSetSchema, set);
+}
+
+const faultsOf = (set: Uint8Array): readonly string[] => {
+  try {
+    loadContract(set);
+    return [];
+  } catch (error) {
+    if (error instanceof ContractError) return error.faults;
+    throw error;
+  }
+};
+
+test('reads access, limits and sagas from the options', () => {
+  const { methods } = loadContract(bytes);
+  expect(methods.get('/shop.catalog.v1.ProductService/CreateProduct')).toMatchObject({
+    servedBy: 'catalog',
+    access: { kind: 'roles', roles: ['admin'] },
+    timeoutMs: 5000,
+    maxAttempts: 1,
+  });
+  expect(methods.get('/shop.catalog.v1.ProductService/GetProduct')?.maxAttempts).toBe(3);
+  expect(methods.get('/shop.ordering.v1.OrderService/WatchOrder')?.timeoutMs).toBeUndefined();
+});
+
+test('finds the steps of a saga in their order', () => {
+  const graph = sagaGraph(loadContract(bytes), 'place-order');
+  expect(graph.steps.map((step) => step.descriptor.name)).toEqual(['Reserve', 'Charge']);
+  expect(graph.start.saga?.deadlineMs).toBe(30_000);
+});
+
+test('a method that says nothing of access is denied to everyone', () => {
+  const { methods } = loadContract(planted('GetProduct', 'access', undefined));
+  expect(methods.get('/shop.catalog.v1.ProductService/GetProduct')?.access).toEqual({ kind: 'denied' });
+});
+
+describe('a contract that cannot be enforced names the fault:', () => {
+  const reserve = '/shop.catalog.v1.StockService/Reserve';
+  test.each([
+    ['two access rules at once', 'GetMe', 'access', { public: true }, 'exactly one of'],
+    ['retries of what is not idempotent', 'TopUp', 'call', { maxAttempts: 2 }, 'needs an idempotency_level'],
+    ['more attempts than allowed', 'GetMe', 'call', { maxAttempts: 9 }, 'at most 3'],
+    ['a step without an undo', 'Reserve', 'saga', { undo: '' }, `${reserve}: a STEP needs undo`],
+    ['an undo that does not exist', 'Reserve', 'saga', { undo: 'a.B/C' }, 'undo /a.B/C does not exist'],
+    [
+      'an undo that undoes nothing',
+      'Charge',
+      'saga',
+      { undo: 'shop.catalog.v1.StockService/Release' },
+      'needs one',
+    ],
+    ['a saga without an end', 'Charge', 'saga', { next: '' }, 'a STEP needs next'],
+    ['a cycle', 'Charge', 'saga', { next: 'shop.catalog.v1.StockService/Reserve' }, 'follows itself'],
+    ['a start without a deadline', 'PlaceOrder', 'saga', { deadline: undefined }, 'a START needs a deadline'],
+    ['a second arbiter', 'Charge', 'saga', { kind: 5 }, 'has 2 methods of kind COMMIT'],
+    [
+      'a reply that the relay cannot read',
+      'GetProduct',
+      'saga',
+      { name: 'x', kind: 2 },
+      'must answer weft.v1.SagaReply',
+    ],
+  ])('%s', (_, method, option, change, expected) => {
+    expect(faultsOf(planted(method, option, change)).join('\n')).toContain(expected);
+  });
+
+  test('and all faults at once', () => {
+    const faults = faultsOf(planted('Reserve', 'saga', { undo: '', next: '' }));
+    expect(faults.length).toBeGreaterThan(1);
+  });
+});
