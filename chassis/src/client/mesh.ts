@@ -1,0 +1,74 @@
+import type { Metadata } from '@grpc/grpc-js';
+import type { Contract } from '../contract.ts';
+import type { Resolver } from '../discovery/registry.ts';
+import type { Logger } from '../logger.ts';
+import type { TlsIdentity } from '../tls.ts';
+
+export interface CallOptions {
+  /** The longest this call may take, all attempts together. The contract's and the current call's limits win when shorter. */
+  readonly timeoutMs?: number;
+  /** Cancels the call. The cancellation of the current call does so too. */
+  readonly signal?: AbortSignal;
+  /** Sent with the call. `authorization` of the current call is added unless it is set here. */
+  readonly metadata?: Metadata;
+  /** false: one attempt, whatever the contract allows. For callers that retry themselves. */
+  readonly retry?: boolean;
+}
+
+export interface UnaryResult {
+  readonly message: Uint8Array;
+  readonly headers: Metadata;
+  readonly trailers: Metadata;
+}
+
+export interface StreamResult {
+  /** Rejects, as `trailers` does, with what `messages` throws. Neither needs to be awaited. */
+  readonly headers: Promise<Metadata>;
+  /** Pulled by its reader: an unread message holds back the sender. Leaving it cancels the call. */
+  readonly messages: AsyncIterable<Uint8Array>;
+  readonly trailers: Promise<Metadata>;
+}
+
+/** An instance, as this process sees it. */
+export interface InstanceStatus {
+  readonly id: string;
+  readonly address: string;
+  readonly zone: string;
+  readonly version: string;
+  /** Connected, and not set aside for its failures. */
+  readonly ready: boolean;
+  readonly ejected: boolean;
+  readonly inFlight: number;
+  /** Moving average of the time to answer, milliseconds; undefined before the first answer. */
+  readonly latencyMs?: number;
+}
+
+/**
+ * Calls to any gRPC service of the mesh, by path (`/shop.catalog.v1.ProductService/GetProduct`) and
+ * encoded message. Every failure is a ServiceError with the upstream's code, reason and details;
+ * UNAVAILABLE with reason NO_INSTANCE or CONNECTION_LOST where no upstream answered,
+ * UNIMPLEMENTED with reason UNKNOWN_METHOD for a path that the contract lacks.
+ *
+ * Inside a served call, its deadline, cancellation and user token are inherited (currentCall).
+ */
+export interface Mesh {
+  unary(path: string, request: Uint8Array, options?: CallOptions): Promise<UnaryResult>;
+  serverStream(path: string, request: Uint8Array, options?: CallOptions): StreamResult;
+  /** Instances of a gRPC service that are known now; starts to watch the service if nobody does. */
+  instances(service: string): readonly InstanceStatus[];
+  /** Finds and connects to the instances of these gRPC services before the first call needs them. */
+  prepare(services: readonly string[]): void;
+  /** Ends all connections; calls in flight fail. */
+  close(): Promise<void>;
+}
+
+export interface MeshOptions {
+  readonly contract: Contract;
+  readonly resolver: Resolver;
+  readonly tls: TlsIdentity;
+  /** Default `weft.local`. */
+  readonly trustDomain?: string;
+  readonly logger: Logger;
+}
+
+export declare function createMesh(options: MeshOptions): Mesh;

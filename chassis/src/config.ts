@@ -1,0 +1,190 @@
+import { accessSync, constants } from 'node:fs';
+
+/** Reads one variable. `read` gets undefined when it is unset or empty, and throws what is wrong with it. */
+export interface Reader<T> {
+  readonly name: string;
+  readonly secret: boolean;
+  read(raw: string | undefined): T;
+}
+
+/** The variables of a process: any names on the left, readers on the right. */
+export type Schema = Readonly<Record<string, Reader<unknown>>>;
+
+/** What a schema yields. */
+export type ConfigOf<S> = { readonly [K in keyof S]: S[K] extends Reader<infer T> ? T : never };
+
+/** `secret` hides the value from describeConfig and from fault messages. */
+interface Required {
+  readonly default?: undefined;
+  readonly optional?: false;
+  readonly secret?: boolean;
+}
+interface WithDefault<T> {
+  readonly default: T;
+  readonly optional?: false;
+  readonly secret?: boolean;
+}
+interface Optional {
+  readonly default?: undefined;
+  readonly optional: true;
+  readonly secret?: boolean;
+}
+
+/** Makes readers for one kind of value: required, with a default, or optional. */
+interface Kind<T, A extends unknown[], O> {
+  (name: string, ...args: [...A, options?: O & Required]): Reader<T>;
+  (name: string, ...args: [...A, options: O & WithDefault<T>]): Reader<T>;
+  (name: string, ...args: [...A, options: O & Optional]): Reader<T | undefined>;
+}
+
+interface Range {
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** The readers. A variable that is set but wrong is a fault, never silently the default. */
+export const env: {
+  readonly string: Kind<string, [], object>;
+  /** A whole number, `min` to `max` (both inclusive). */
+  readonly integer: Kind<number, [], Range>;
+  /** 0 to 65535; 0 lets the system choose. */
+  readonly port: Kind<number, [], object>;
+  /** `true` or `false`. */
+  readonly boolean: Kind<boolean, [], object>;
+  /** A URL whose protocol (`https:`) is one of those named. */
+  readonly url: Kind<string, [], { readonly protocols: readonly string[] }>;
+  /** The path of a file that this process can read. */
+  readonly file: Kind<string, [], object>;
+  /** One of the given words. */
+  oneOf<const V extends string>(
+    name: string,
+    values: readonly V[],
+    options?: { readonly default?: V; readonly secret?: boolean },
+  ): Reader<V>;
+} = {
+  string: (name: string, options?: AnyOptions) => reader(name, options, (raw) => raw),
+  integer: (name: string, options?: AnyOptions & Range) =>
+    reader(name, options, (raw) => {
+      const value = Number(raw);
+      if (!/^-?\d+$/.test(raw) || !Number.isSafeInteger(value)) throw new Error('is not a whole number');
+      if (value < (options?.min ?? -Infinity)) throw new Error(`is below ${options?.min}`);
+      if (value > (options?.max ?? Infinity)) throw new Error(`is above ${options?.max}`);
+      return value;
+    }),
+  port: (name: string, options?: AnyOptions) =>
+    reader(name, options, (raw) => {
+      if (!/^\d{1,5}$/.test(raw) || Number(raw) > 65_535) throw new Error('is not a port (0 to 65535)');
+      return Number(raw);
+    }),
+  boolean: (name: string, options?: AnyOptions) =>
+    reader(name, options, (raw) => {
+      if (raw !== 'true' && raw !== 'false') throw new Error('is neither true nor false');
+      return raw === 'true';
+    }),
+  url: (name: string, options?: AnyOptions & { protocols: readonly string[] }) =>
+    reader(name, options, (raw) => {
+      const protocols = options?.protocols ?? [];
+      if (!URL.canParse(raw) || !protocols.includes(new URL(raw).protocol))
+        throw new Error(`is not a URL with ${protocols.join(' or ')}`);
+      return raw;
+    }),
+  file: (name: string, options?: AnyOptions) =>
+    reader(name, options, (raw) => {
+      try {
+        accessSync(raw, constants.R_OK);
+      } catch (error) {
+        throw new Error(`names a file that cannot be read (${(error as NodeJS.ErrnoException).code})`, {
+          cause: error,
+        });
+      }
+      return raw;
+    }),
+  oneOf: <V extends string>(name: string, values: readonly V[], options?: AnyOptions) =>
+    reader(name, options, (raw) => {
+      const value = values.find((v) => v === raw);
+      if (value === undefined) throw new Error(`is none of ${values.join(', ')}`);
+      return value;
+    }),
+} as typeof env;
+
+/** A configuration that cannot be used: every fault at once, each naming its variable. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`the environment has ${faults.length} fault(s):\n${faults.map((f) => `  ${f}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+/** Reads a schema from the environment. Throws a ConfigError that lists every fault at once. */
+export function loadConfig<S extends Schema>(
+  schema: S,
+  source: Readonly<Record<string, string | undefined>> = process.env,
+): ConfigOf<S> {
+  const faults: string[] = [];
+  const config: Record<string, unknown> = {};
+  for (const [key, variable] of Object.entries(schema)) {
+    const raw = source[variable.name];
+    try {
+      config[key] = variable.read(raw === '' ? undefined : raw);
+    } catch (error) {
+      const shown = raw === undefined || raw === '' || variable.secret ? '' : ` (${JSON.stringify(raw)})`;
+      faults.push(`${variable.name} ${(error as Error).message}${shown}`);
+    }
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config as ConfigOf<S>;
+}
+
+/** The configuration as `NAME=value` lines, sorted, with secrets masked and passwords in URLs hidden. */
+export function describeConfig<S extends Schema>(schema: S, config: ConfigOf<S>): string {
+  return Object.entries(schema)
+    .map(([key, { name, secret }]) => {
+      const value = config[key as keyof S];
+      if (value === undefined) return `${name} is not set`;
+      return `${name}=${secret ? '***' : String(value)}`;
+    })
+    .sort()
+    .join('\n');
+}
+
+/**
+ * What a process does first: reads the environment, or says on stderr what is wrong with it and
+ * exits 78 (EX_CONFIG). With `--print-config` it prints the configuration, secrets masked, and exits 0.
+ */
+export function configure<S extends Schema>(schema: S, argv: readonly string[] = process.argv): ConfigOf<S> {
+  try {
+    const config = loadConfig(schema);
+    if (!argv.includes('--print-config')) return config;
+    process.stdout.write(`${describeConfig(schema, config)}\n`);
+    process.exit(0);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(78);
+  }
+}
+
+interface AnyOptions {
+  readonly default?: unknown;
+  readonly optional?: boolean;
+  readonly secret?: boolean;
+}
+
+function reader<T>(
+  name: string,
+  options: AnyOptions | undefined,
+  parse: (raw: string) => T,
+): Reader<unknown> {
+  return {
+    name,
+    secret: options?.secret ?? false,
+    read(raw) {
+      if (raw !== undefined) return parse(raw);
+      if (options?.default === undefined && !options?.optional) throw new Error('is not set');
+      return options.default;
+    },
+  };
+}
