@@ -1,0 +1,211 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import getPort from 'get-port';
+import { createConnection } from 'mysql2/promise';
+import { requireBinary } from './binaries.ts';
+import { createDatabase } from './create-database.ts';
+import { ServerProcess } from './server-process.ts';
+
+const startTimeoutMs = 30_000;
+const loopback = '127.0.0.1';
+
+export interface ServerOptions {
+  /** Default: a temporary folder, removed with the server. */
+  readonly dataDir?: string;
+  /** Default: a free one. */
+  readonly port?: number;
+  /** The file that its output is appended to. Default: in the data folder. */
+  readonly log?: string;
+  /** True: the server outlives this process. Default: it never does, not even after a SIGKILL. */
+  readonly detached?: boolean;
+}
+
+interface Server {
+  readonly port: number;
+  /** Of the running process: another one after a restart. */
+  readonly pid: number;
+  /** Ends it for good, and removes its data if they were temporary. */
+  stop(): Promise<void>;
+  /** Sends a signal (SIGSTOP freezes, SIGCONT thaws); resolves when a signal that ends it has done so. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+}
+
+export interface EtcdServer extends Server {
+  /** As REGISTRY takes it. */
+  readonly url: string;
+  /** Starts it again on the same port, with its data or, if `empty`, without; ends it first if it runs. */
+  restart(options?: { readonly empty?: boolean }): Promise<void>;
+}
+
+export interface DatabaseServer extends Server {
+  /** `mysql://` URL of a user who may do everything. */
+  readonly adminUrl: string;
+  /** A new, empty database and the URL of its only user, who may do everything in it and nothing elsewhere. */
+  createDatabase(name: string): Promise<string>;
+  /** Starts it again on the same port with its data; ends it first if it runs. */
+  restart(): Promise<void>;
+}
+
+/** Starts etcd on loopback and waits until it serves. Throws with its last log lines if it does not. */
+export async function startEtcd(
+  options: ServerOptions & { readonly peerPort?: number } = {},
+): Promise<EtcdServer> {
+  const command = requireBinary('etcd-server', 'etcd');
+  const folder = await dataFolder(options.dataDir);
+  const data = join(folder.path, 'etcd');
+  const port = options.port ?? (await getPort({ host: loopback }));
+  const client = `http://${loopback}:${port}`;
+  const peer = `http://${loopback}:${options.peerPort ?? (await getPort({ host: loopback }))}`;
+  // etcd reads every flag from ETCD_* too.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ETCD_')));
+  const launch = async () => {
+    const server = new ServerProcess({
+      name: 'etcd',
+      command,
+      args: [
+        '--name=weft',
+        `--data-dir=${data}`,
+        `--listen-client-urls=${client}`,
+        `--advertise-client-urls=${client}`,
+        `--listen-peer-urls=${peer}`,
+        `--initial-advertise-peer-urls=${peer}`,
+        `--initial-cluster=weft=${peer}`,
+        '--logger=zap',
+        '--log-level=warn',
+      ],
+      // etcd 3.4 refuses to start on arm64 without being told so.
+      env: process.arch === 'arm64' ? { ...env, ETCD_UNSUPPORTED_ARCH: 'arm64' } : env,
+      logFile: options.log ?? join(folder.path, 'etcd.log'),
+      detached: options.detached ?? false,
+      ...folder.temporary,
+    });
+    await server.waitUntil(() => etcdIsHealthy(client), startTimeoutMs);
+    return server;
+  };
+  let server = await launch();
+  return {
+    url: `etcd://${loopback}:${port}`,
+    port,
+    get pid() {
+      return server.pid;
+    },
+    stop: () => server.stop(),
+    kill: (signal) => server.kill(signal),
+    restart: async ({ empty = false } = {}) => {
+      await server.kill('SIGKILL');
+      if (empty) await rm(data, { recursive: true, force: true });
+      server = await launch();
+    },
+  };
+}
+
+/**
+ * Starts MariaDB on loopback, initialising its data folder if that is new, and waits until it serves.
+ * Its administrator is reached by `adminUrl` alone; the password is another one after each start.
+ */
+export async function startDatabase(options: ServerOptions = {}): Promise<DatabaseServer> {
+  const command = requireBinary('mariadb-server', 'mariadbd');
+  const folder = await dataFolder(options.dataDir);
+  const data = join(folder.path, 'mariadb');
+  const user = process.getuid?.() === 0 ? ['--user=root'] : [];
+  if (!existsSync(join(data, 'mysql'))) await installDatabase(data, user);
+  const port = options.port ?? (await getPort({ host: loopback }));
+  const password = randomBytes(18).toString('base64url');
+  const adminUrl = `mysql://weft_admin:${password}@${loopback}:${port}/mysql`;
+  const initFile = join(folder.path, 'mariadb-init.sql');
+  writeFileSync(initFile, administrator(password), { mode: 0o600 });
+  const durable = folder.temporary.temporaryFolder === undefined;
+  const launch = async () => {
+    const server = new ServerProcess({
+      name: 'mariadbd',
+      command,
+      args: [
+        '--no-defaults',
+        ...user,
+        `--datadir=${data}`,
+        `--port=${port}`,
+        `--bind-address=${loopback}`,
+        `--socket=${join(data, 's')}`,
+        `--pid-file=${join(data, 'pid')}`,
+        `--init-file=${initFile}`,
+        '--skip-name-resolve',
+        '--character-set-server=utf8mb4',
+        '--collation-server=utf8mb4_unicode_ci',
+        '--default-time-zone=+00:00',
+        '--max-connections=500',
+        '--innodb-buffer-pool-size=64M',
+        // At 1 a commit survives the loss of power, at 2 the loss of the process.
+        `--innodb-flush-log-at-trx-commit=${durable ? 1 : 2}`,
+      ],
+      logFile: options.log ?? join(folder.path, 'mariadb.log'),
+      detached: options.detached ?? false,
+      ...folder.temporary,
+    });
+    await server.waitUntil(() => databaseAnswers(adminUrl), startTimeoutMs);
+    return server;
+  };
+  let server = await launch();
+  return {
+    port,
+    adminUrl,
+    get pid() {
+      return server.pid;
+    },
+    createDatabase: (name) => createDatabase(adminUrl, name),
+    stop: () => server.stop(),
+    kill: (signal) => server.kill(signal),
+    restart: async () => {
+      await server.kill('SIGTERM');
+      server = await launch();
+    },
+  };
+}
+
+async function dataFolder(given: string | undefined) {
+  if (given === undefined) {
+    const path = await mkdtemp(join(tmpdir(), 'weft-'));
+    return { path, temporary: { temporaryFolder: path } };
+  }
+  mkdirSync(given, { recursive: true, mode: 0o700 });
+  return { path: given, temporary: {} };
+}
+
+async function etcdIsHealthy(url: string): Promise<boolean> {
+  try {
+    const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(2_000) });
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+async function databaseAnswers(url: string): Promise<boolean> {
+  try {
+    const connection = await createConnection({ uri: url, connectTimeout: 2_000 });
+    await connection.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function installDatabase(data: string, user: readonly string[]): Promise<void> {
+  const install = requireBinary('mariadb-server', 'mariadb-install-db');
+  // Without --skip-test-db its anonymous users would shadow ours.
+  const args = ['--no-defaults', ...user, `--datadir=${data}`, '--skip-test-db', '--skip-name-resolve'];
+  await promisify(execFile)(install, [...args, '--auth-root-authentication-method=socket']);
+}
+
+/** Runs before the first connection is accepted, so there is no moment with an open administrator. */
+function administrator(password: string): string {
+  return [
+    `CREATE OR REPLACE USER 'weft_admin'@'${loopback}' IDENTIFIED BY '${password}';`,
+    `GRANT ALL PRIVILEGES ON *.* TO 'weft_admin'@'${loopback}' WITH GRANT OPTION;`,
+    '',
+  ].join('\n');
+}
