@@ -1,4 +1,15 @@
-import type { Kysely, Transaction } from 'kysely';
+import { Kysely, sql, type Transaction } from 'kysely';
+import { currentCall } from '../call-context.ts';
+import { ServiceError } from '../errors.ts';
+import { isRerunnable, isUnavailable, Unavailable, unavailable } from './database-errors.ts';
+import { boundedMysqlDialect } from './driver.ts';
+import { databaseAttributes, inTransactionSpan } from './statement-span.ts';
+import { withTimeout } from './time-limit.ts';
+
+export { isCheckViolation, isDuplicateKey } from './database-errors.ts';
+
+const maxRuns = 10;
+const firstPauseMs = 4;
 
 /** A service's own database. */
 export interface Database<DB> {
@@ -22,7 +33,7 @@ export interface Database<DB> {
   transaction<T>(work: (tx: Transaction<DB>) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /** Resolves when the database answered within `timeoutMs`; else fails with UNAVAILABLE. For /readyz. */
   ping(timeoutMs: number): Promise<void>;
-  /** Waits for what runs (at most 5 s), then closes every connection. */
+  /** Closes every connection, after the statement it is running, at most 1 s later. */
   close(): Promise<void>;
 }
 
@@ -38,22 +49,88 @@ export interface DatabaseOptions {
   readonly queueLimit?: number;
   /** Longest wait for a connection, in milliseconds. Default: 1500. */
   readonly acquireTimeoutMs?: number;
-  /** Longest wait for one statement, in milliseconds; its connection is given up then. Default: 4000. */
+  /** Longest wait for one statement, in milliseconds; its connection is given up then. Default: 3000. */
   readonly statementTimeoutMs?: number;
 }
+
+const afterCommits = new WeakMap<object, (() => void)[]>();
 
 /**
  * Opens a pool on `mysql://user:password@host:port/database`; nothing is connected until the first
  * statement. Every session is READ COMMITTED, in UTC and in strict mode, and waits 2 s at most for a
  * row's lock. BIGINT and DECIMAL values are strings, BINARY values Buffers, DATETIME values Dates in UTC.
+ * An UPDATE's affected rows are those that its WHERE found.
  */
-export declare function openDatabase<DB>(url: string, options?: DatabaseOptions): Database<DB>;
+export function openDatabase<DB>(url: string, options: DatabaseOptions = {}): Database<DB> {
+  const parsed = new URL(url);
+  const attributes = databaseAttributes(parsed);
+  const limits = {
+    connections: options.connections ?? 16,
+    queueLimit: options.queueLimit ?? 256,
+    acquireTimeoutMs: options.acquireTimeoutMs ?? 1_500,
+    statementTimeoutMs: options.statementTimeoutMs ?? 3_000,
+  };
+  const kysely = new Kysely<DB>({ dialect: boundedMysqlDialect(parsed, limits, attributes) });
+  return {
+    kysely,
+    transaction: (work, { idempotent = false } = {}) =>
+      inTransactionSpan(attributes, async (count) => {
+        for (let run = 1; ; run++) {
+          try {
+            return await runOnce(kysely, work);
+          } catch (error) {
+            if (!mayRunAgain(error, idempotent)) throw error;
+            if (run === maxRuns || outOfTime()) throw lastError(error);
+            count(run + 1);
+            await pause(firstPauseMs * 2 ** Math.min(run, 6));
+          }
+        }
+      }),
+    ping: async (timeoutMs) => {
+      await withTimeout(sql`SELECT 1`.execute(kysely), timeoutMs, () => {
+        throw unavailable(Unavailable.timeout);
+      });
+    },
+    close: () => kysely.destroy(),
+  };
+}
 
 /** Runs `action` once `tx` has committed, and never if it does not: to wake a watcher, to send what was queued. */
-export declare function afterCommit<DB>(tx: Transaction<DB>, action: () => void): void;
+export function afterCommit<DB>(tx: Transaction<DB>, action: () => void): void {
+  const actions = afterCommits.get(tx);
+  if (actions === undefined) throw new Error('not the transaction that Database.transaction gave');
+  actions.push(action);
+}
 
-/** Whether a statement failed because of a primary or unique key (1062). */
-export declare function isDuplicateKey(error: unknown): boolean;
+async function runOnce<DB, T>(kysely: Kysely<DB>, work: (tx: Transaction<DB>) => Promise<T>): Promise<T> {
+  const actions: (() => void)[] = [];
+  const result = await kysely.transaction().execute((tx) => {
+    afterCommits.set(tx, actions);
+    return work(tx);
+  });
+  for (const action of actions) action();
+  return result;
+}
 
-/** Whether a statement failed because of a CHECK (3819 on MySQL, 4025 on MariaDB). */
-export declare function isCheckViolation(error: unknown): boolean;
+function mayRunAgain(error: unknown, idempotent: boolean): boolean {
+  if (isRerunnable(error) || isUnavailable(error, Unavailable.lost)) return true;
+  return idempotent && isUnavailable(error, Unavailable.unknownCommit);
+}
+
+/** Too little of the call's deadline is left for another run. */
+function outOfTime(): boolean {
+  const deadlineMs = currentCall()?.deadlineMs;
+  return deadlineMs !== undefined && deadlineMs - Date.now() < 50;
+}
+
+function lastError(error: unknown): unknown {
+  if (!isRerunnable(error)) return error;
+  return new ServiceError('ABORTED', 'CONTENTION', 'too many others change the same records', {
+    cause: error,
+  });
+}
+
+/** Full jitter. */
+function pause(mostMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.random() * mostMs));
+}

@@ -1,4 +1,10 @@
+import { CompiledQuery } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import { sagaMigrations } from '../saga/schema.ts';
 import type { Database } from './database.ts';
+import { withStatementLimit } from './time-limit.ts';
+
+const statementLimitMs = 10 * 60_000;
 
 /**
  * One change of a schema: one SQL statement, since DDL commits by itself and a migration of two could
@@ -14,7 +20,27 @@ export interface Migration {
  * `0002_wallets`, …; the chassis's begin with `chassis_`. Several processes may call it at once: a lock
  * per database lets one at a time through. Throws on the first that fails, naming it; those before it stay.
  */
-export declare function migrate<DB>(
+export async function migrate<DB>(
   database: Database<DB>,
   migrations: Readonly<Record<string, Migration>>,
-): Promise<string[]>;
+): Promise<string[]> {
+  const all = Object.entries({ ...migrations, ...sagaMigrations }).map(([name, { up }]) => [
+    name,
+    { up: async (db: Database<unknown>['kysely']) => void (await db.executeQuery(CompiledQuery.raw(up))) },
+  ]);
+  const migrator = new Migrator({
+    db: database.kysely,
+    provider: { getMigrations: async () => Object.fromEntries(all) },
+    migrationTableName: 'migration',
+    migrationLockTableName: 'migration_lock',
+    // The chassis's migrations and the service's grow independently.
+    allowUnorderedMigrations: true,
+  });
+  const { error, results = [] } = await withStatementLimit(statementLimitMs, () =>
+    migrator.migrateToLatest(),
+  );
+  const failed = results.find(({ status }) => status === 'Error');
+  if (error !== undefined)
+    throw new Error(`migration ${failed?.migrationName ?? ''} failed`, { cause: error });
+  return results.map(({ migrationName }) => migrationName);
+}

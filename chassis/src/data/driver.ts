@@ -1,0 +1,140 @@
+import type { Attributes } from '@opentelemetry/api';
+import {
+  MysqlAdapter,
+  MysqlIntrospector,
+  MysqlQueryCompiler,
+  sql,
+  type Dialect,
+  type Driver,
+  type Kysely,
+} from 'kysely';
+import { createPool, type Pool, type PoolConnection } from 'mysql2';
+import { Connection } from './connection.ts';
+import { Unavailable, unavailable } from './database-errors.ts';
+import { timeLimit, withTimeout } from './time-limit.ts';
+
+/** See DatabaseOptions for units and defaults. */
+export interface PoolLimits {
+  readonly connections: number;
+  readonly queueLimit: number;
+  readonly acquireTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+}
+
+/**
+ * kysely on mysql2, with a limit on every wait. kysely's own dialect waits for a connection and for an
+ * answer as long as it takes, so a frozen database would hold every request past its deadline.
+ */
+export function boundedMysqlDialect(url: URL, limits: PoolLimits, attributes: Attributes): Dialect {
+  return {
+    createDriver: () => new BoundedDriver(url, limits, attributes),
+    createQueryCompiler: () => new MysqlQueryCompiler(),
+    createAdapter: () => new Adapter(),
+    createIntrospector: (db) => new MysqlIntrospector(db),
+  };
+}
+
+class BoundedDriver implements Driver {
+  readonly #limits: PoolLimits;
+  readonly #attributes: Attributes;
+  readonly #pool: Pool;
+  readonly #connections = new WeakMap<PoolConnection, Connection>();
+
+  constructor(url: URL, limits: PoolLimits, attributes: Attributes) {
+    this.#limits = limits;
+    this.#attributes = attributes;
+    this.#pool = createPool({
+      uri: url.href,
+      connectionLimit: limits.connections,
+      // idleTimeout works only where maxIdle is below the limit.
+      maxIdle: Math.max(1, limits.connections - 1),
+      idleTimeout: 60_000,
+      queueLimit: limits.queueLimit,
+      connectTimeout: 1_500,
+      enableKeepAlive: true,
+      keepAliveInitialDelay: 10_000,
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+      decimalNumbers: false,
+      // How Dates are read and written; the session's own zone is set by Connection.
+      timezone: 'Z',
+      charset: 'utf8mb4_unicode_ci',
+    });
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<Connection> {
+    const connection = await this.#acquire();
+    try {
+      await connection.prepare();
+      return connection;
+    } catch (error) {
+      connection.release();
+      throw error;
+    }
+  }
+
+  beginTransaction(connection: Connection): Promise<void> {
+    return connection.begin();
+  }
+
+  commitTransaction(connection: Connection): Promise<void> {
+    return connection.commit();
+  }
+
+  rollbackTransaction(connection: Connection): Promise<void> {
+    return connection.rollback();
+  }
+
+  async releaseConnection(connection: Connection): Promise<void> {
+    connection.release();
+  }
+
+  async destroy(): Promise<void> {
+    const ended = Promise.withResolvers<void>();
+    this.#pool.end(() => ended.resolve());
+    // A frozen server never acknowledges the farewell.
+    await withTimeout(ended.promise, 1_000, () => ended.resolve());
+  }
+
+  async #acquire(): Promise<Connection> {
+    const acquired = Promise.withResolvers<PoolConnection>();
+    let givenUp = false;
+    this.#pool.getConnection((error, raw) => {
+      if (error !== null) acquired.reject(unavailable(reasonOf(error), error));
+      else if (givenUp) raw.release();
+      else acquired.resolve(raw);
+    });
+    const raw = await withTimeout(acquired.promise, timeLimit(this.#limits.acquireTimeoutMs), () => {
+      givenUp = true;
+      throw unavailable(Unavailable.busy);
+    });
+    const known = this.#connections.get(raw);
+    if (known !== undefined) return known;
+    const connection = new Connection(raw, this.#attributes, this.#limits.statementTimeoutMs);
+    this.#connections.set(raw, connection);
+    return connection;
+  }
+}
+
+function reasonOf(error: Error) {
+  return error.message === 'Queue limit reached.' ? Unavailable.busy : Unavailable.unreachable;
+}
+
+/** kysely's lock on migrations has one name for the whole server, and its result is not looked at. */
+class Adapter extends MysqlAdapter {
+  override async acquireMigrationLock(db: Kysely<unknown>): Promise<void> {
+    const { rows } = await sql<{ locked: number | null }>`SELECT GET_LOCK(${lockName}, 60) AS locked`.execute(
+      db,
+    );
+    if (rows[0]?.locked !== 1) throw new Error('another process has been migrating this database for 60 s');
+  }
+
+  override async releaseMigrationLock(db: Kysely<unknown>): Promise<void> {
+    await sql`SELECT RELEASE_LOCK(${lockName})`.execute(db);
+  }
+}
+
+/** Per database; a lock's name may have 64 characters, a database's too. */
+const lockName = sql`CONCAT('weft.migrate.', LEFT(SHA2(DATABASE(), 256), 40))`;

@@ -1,0 +1,90 @@
+import { metrics, SpanKind, SpanStatusCode, trace, type Attributes } from '@opentelemetry/api';
+import type { ServiceError } from '../errors.ts';
+
+const tracer = trace.getTracer('@weft/chassis');
+
+/** Attributes of every span and point about one database (OpenTelemetry's stable database conventions). */
+export function databaseAttributes(url: URL): Attributes {
+  return {
+    'db.system.name': 'mysql',
+    'db.namespace': url.pathname.slice(1),
+    'server.address': url.hostname,
+    'server.port': Number(url.port || 3306),
+  };
+}
+
+/** Runs one statement in a span of its own, and records its duration. The span has the SQL, never its values. */
+export async function inStatementSpan<T>(
+  attributes: Attributes,
+  query: string,
+  run: () => Promise<T>,
+): Promise<T> {
+  const operation = operationName(query);
+  const started = performance.now();
+  const span = tracer.startSpan(operation, {
+    kind: SpanKind.CLIENT,
+    attributes: { ...attributes, 'db.operation.name': operation, 'db.query.text': query },
+  });
+  let failure: Attributes = {};
+  try {
+    return await run();
+  } catch (error) {
+    failure = errorAttributes(error);
+    span.setAttributes(failure);
+    span.setStatus({ code: SpanStatusCode.ERROR });
+    throw error;
+  } finally {
+    span.end();
+    durations().record((performance.now() - started) / 1000, {
+      ...attributes,
+      'db.operation.name': operation,
+      ...failure,
+    });
+  }
+}
+
+/** Runs a transaction in a span, the parent of its statements' spans. */
+export async function inTransactionSpan<T>(
+  attributes: Attributes,
+  run: (runs: (count: number) => void) => Promise<T>,
+): Promise<T> {
+  return tracer.startActiveSpan('transaction', { attributes }, async (span) => {
+    try {
+      return await run((count) => span.setAttribute('weft.transaction.runs', count));
+    } catch (error) {
+      span.setAttributes(errorAttributes(error));
+      span.setStatus({ code: SpanStatusCode.ERROR });
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
+}
+
+let histogram: ReturnType<typeof makeHistogram> | undefined;
+
+/** Made at first use, after the process has set its meter provider. */
+function durations() {
+  return (histogram ??= makeHistogram());
+}
+
+function makeHistogram() {
+  return metrics.getMeter('@weft/chassis').createHistogram('db.client.operation.duration', {
+    description: 'Duration of database client operations.',
+    unit: 's',
+    advice: { explicitBucketBoundaries: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10] },
+  });
+}
+
+function operationName(query: string): string {
+  return (/^\s*\(?\s*([a-z]+)/i.exec(query)?.[1] ?? 'statement').toUpperCase();
+}
+
+function errorAttributes(error: unknown): Attributes {
+  const { errno } = error as { errno?: number };
+  const { reason } = error as Partial<ServiceError>;
+  return {
+    'error.type': String(reason ?? errno ?? (error as Error).name),
+    ...(errno === undefined ? {} : { 'db.response.status_code': String(errno) }),
+  };
+}
