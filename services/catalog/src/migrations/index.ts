@@ -1,0 +1,11 @@
+import type { Migration } from '@weft/chassis/data/migrations';
+import { product } from './0001-product.ts';
+import { stock } from './0002-stock.ts';
+import { reservation } from './0003-reservation.ts';
+
+/** The catalog's schema, in the order of the names. One that has run anywhere is never edited. */
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001_product': product,
+  '0002_stock': stock,
+  '0003_reservation': reservation,
+};

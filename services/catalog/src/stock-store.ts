@@ -1,0 +1,90 @@
+import { bytesToUuid, uuidToBytes } from '@weft/chassis/data/uuid';
+import { sql, type Kysely, type Transaction } from 'kysely';
+import type { Offer, OrderedItem } from './quote.ts';
+import type { Tables } from './tables.ts';
+
+/** What the catalog has of these products, by id; unknown ones are missing. */
+export async function offers(db: Kysely<Tables>, productIds: readonly string[]): Promise<Map<string, Offer>> {
+  const rows = await db
+    .selectFrom('product')
+    .innerJoin('stock', 'stock.product_id', 'product.id')
+    .select(['id', 'name', 'price_minor', 'available'])
+    .where('id', 'in', productIds.map(uuidToBytes))
+    .execute();
+  return new Map(
+    rows.map((row) => [
+      bytesToUuid(row.id),
+      { name: row.name, priceMinor: BigInt(row.price_minor), available: row.available },
+    ]),
+  );
+}
+
+/**
+ * Holds the pieces of an order. False when some product has too few by now, or is gone; then roll back,
+ * since the pieces of the others are held.
+ */
+export async function hold(
+  tx: Transaction<Tables>,
+  sagaId: string,
+  items: readonly OrderedItem[],
+): Promise<boolean> {
+  const saga = uuidToBytes(sagaId);
+  await tx
+    .insertInto('reservation')
+    .values(
+      items.map((item) => ({
+        saga_id: saga,
+        product_id: uuidToBytes(item.productId),
+        quantity: item.quantity,
+      })),
+    )
+    .execute();
+  const held = await moveHeld(
+    tx,
+    saga,
+    sql`available = available - quantity, reserved = reserved + quantity`,
+    {
+      enough: sql`available >= quantity`,
+    },
+  );
+  return held === items.length;
+}
+
+/** Makes the pieces that an order holds available again. */
+export async function giveBack(tx: Transaction<Tables>, sagaId: string): Promise<void> {
+  await settle(tx, sagaId, sql`available = available + quantity, reserved = reserved - quantity`);
+}
+
+/** Takes the pieces that an order holds out of the stock. */
+export async function sell(tx: Transaction<Tables>, sagaId: string): Promise<void> {
+  await settle(tx, sagaId, sql`reserved = reserved - quantity`);
+}
+
+async function settle(tx: Transaction<Tables>, sagaId: string, change: Fragment): Promise<void> {
+  const saga = uuidToBytes(sagaId);
+  const moved = await moveHeld(tx, saga, change, { enough: sql`reserved >= quantity` });
+  const { numDeletedRows } = await tx
+    .deleteFrom('reservation')
+    .where('saga_id', '=', saga)
+    .executeTakeFirstOrThrow();
+  if (BigInt(moved) !== numDeletedRows)
+    throw new Error(`saga ${sagaId} held pieces of ${numDeletedRows} products, ${moved} had them reserved`);
+}
+
+type Fragment = ReturnType<typeof sql>;
+
+/**
+ * One statement for all products of an order. STRAIGHT_JOIN makes the reservation lead, whose key is in
+ * the order of the products, so all orders lock stock in the same order and none waits in a circle.
+ */
+async function moveHeld(
+  tx: Transaction<Tables>,
+  saga: Buffer,
+  change: Fragment,
+  { enough }: { readonly enough: Fragment },
+): Promise<number> {
+  const result = await sql`
+    UPDATE reservation STRAIGHT_JOIN stock ON stock.product_id = reservation.product_id
+    SET ${change} WHERE reservation.saga_id = ${saga} AND ${enough}`.execute(tx);
+  return Number(result.numAffectedRows);
+}
