@@ -11,17 +11,17 @@ export interface CallContext {
   /** `/shop.catalog.v1.ProductService/GetProduct`. */
   readonly path: string;
   /** When the caller stops waiting, epoch milliseconds; absent when it waits for ever. */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
   /** Aborted when the caller cancels, is lost, or its deadline passes. */
   readonly signal: AbortSignal;
   /** The workload that called, from its certificate. */
   readonly caller: string;
   /** The user on whose behalf it called, if it sent a valid token. */
-  readonly user?: User;
+  readonly user?: User | undefined;
   /** The user's token, as sent; calls made while serving this one carry it on. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** The caller's `x-request-id`, if it sent one. */
-  readonly requestId?: string;
+  readonly requestId?: string | undefined;
 }
 
 const storage = new AsyncLocalStorage<CallContext>();

@@ -22,10 +22,30 @@ export const Code = {
 } as const;
 export type CodeName = keyof typeof Code;
 
+const names = new Map<number, CodeName>(Object.entries(Code).map(([name, code]) => [code, name as CodeName]));
+
+/** The name of a numeric status; UNKNOWN for one that gRPC does not define. */
+export function codeName(code: number): CodeName {
+  return names.get(code) ?? 'UNKNOWN';
+}
+
 /** One `google.protobuf.Any` of a status: a type's full name and its encoded message. */
 export interface ErrorDetail {
   readonly type: string;
   readonly value: Uint8Array;
+}
+
+export interface ServiceErrorOptions {
+  readonly details?: readonly ErrorDetail[];
+  /** For the log alone. */
+  readonly cause?: unknown;
+  /** The workload that raised it, when it came from another one. */
+  readonly domain?: string | undefined;
+  /**
+   * How long its caller should wait before it tries again, milliseconds; negative: never. Travels as
+   * `grpc-retry-pushback-ms` (gRFC A6).
+   */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** A field that is wrong, as a path in the request with proto names: `items[0].quantity`. */
@@ -46,17 +66,18 @@ export class ServiceError extends Error {
   readonly reason: string;
   /** Further details, in order; the ErrorInfo is added by whoever puts the error on the wire. */
   readonly details: readonly ErrorDetail[];
+  /** The workload that raised it, undefined for one of this process's own. */
+  readonly domain: string | undefined;
+  /** See ServiceErrorOptions. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(
-    code: CodeName,
-    reason: string,
-    message: string,
-    options: { details?: readonly ErrorDetail[]; cause?: unknown } = {},
-  ) {
-    super(message, { cause: options.cause });
+  constructor(code: CodeName, reason: string, message: string, options: ServiceErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.reason = reason;
     this.details = options.details ?? [];
+    this.domain = options.domain;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 
@@ -71,10 +92,8 @@ export function invalidArgument(...violations: readonly FieldViolation[]): Servi
   });
 }
 
-/** The `google.rpc.ErrorInfo` of an error; `domain` is the service that raised it. */
+/** The `google.rpc.ErrorInfo` of an error; `domain` is the workload that puts it on the wire. */
 export function errorInfo(error: ServiceError, domain: string): ErrorDetail {
-  return {
-    type: 'google.rpc.ErrorInfo',
-    value: ErrorInfo.encode({ reason: error.reason, domain, metadata: {} }).finish(),
-  };
+  const info = { reason: error.reason, domain: error.domain ?? domain, metadata: {} };
+  return { type: 'google.rpc.ErrorInfo', value: ErrorInfo.encode(info).finish() };
 }

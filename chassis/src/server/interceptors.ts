@@ -1,0 +1,113 @@
+import { runInCall } from '../call-context.ts';
+import { ServiceError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { workloadOf } from '../tls.ts';
+import { authorize } from './access.ts';
+import type { Interceptor } from './chain.ts';
+import type { ServedCall } from './served-call.ts';
+import type { TokenVerifier } from './tokens.ts';
+
+/** One line a call: at debug when it went well, warn when it failed, error when that is our fault. No payloads. */
+export function log(logger: Logger): Interceptor {
+  return async (call, next) => {
+    const startedAt = performance.now();
+    await next(call);
+    const { failure } = call;
+    if (failure === undefined && !logger.isLevelEnabled('debug')) return;
+    const line = {
+      method: call.path,
+      code: failure?.code ?? 'OK',
+      ms: Math.round((performance.now() - startedAt) * 100) / 100,
+      caller: call.caller,
+      user: call.user?.id,
+      requestId: call.requestId,
+    };
+    if (failure === undefined) logger.debug(line, 'call');
+    else if (call.cause !== undefined) logger.error({ ...line, err: call.cause }, 'call failed');
+    else
+      logger.warn(
+        { ...line, reason: failure.reason, detail: failure.message, err: failure.cause },
+        'call failed',
+      );
+  };
+}
+
+/**
+ * Turns how the handler ended into the call's status. A ServiceError goes to the caller as it is;
+ * anything else is INTERNAL without a word of its own, and kept for the log.
+ */
+export const errors: Interceptor = async (call, next) => {
+  try {
+    await next(call);
+    call.end();
+  } catch (error) {
+    if (error instanceof ServiceError) return call.end(error);
+    if (call.ended) return;
+    call.cause = error;
+    call.end(new ServiceError('INTERNAL', 'INTERNAL', 'internal error'));
+  }
+};
+
+/** Refuses calls above a number in flight, before they cost anything. */
+export function admission(limit: number, inFlight: ReadonlySet<ServedCall>): Interceptor {
+  return async (call, next) => {
+    if (inFlight.size > limit)
+      throw new ServiceError('RESOURCE_EXHAUSTED', 'OVERLOADED', 'too many calls in flight', {
+        retryAfterMs: 100,
+      });
+    await next(call);
+  };
+}
+
+/** The contract's timeout, where it is shorter than the caller's; and the context that inner calls inherit. */
+export const deadline: Interceptor = async (call, next) => {
+  const { timeoutMs } = call.method;
+  const contractMs = timeoutMs === undefined ? Infinity : Date.now() + timeoutMs;
+  if (contractMs >= (call.deadlineMs ?? Infinity)) return runInCall(call, () => next(call));
+  call.deadlineMs = contractMs;
+  const timer = setTimeout(() => call.lost(), timeoutMs);
+  try {
+    await runInCall(call, () => next(call));
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+/**
+ * Who calls: the workload in the certificate and, if a token came along, the user. A token that is
+ * not valid fails the call only where the method needs a user; elsewhere it counts as none.
+ */
+export function identity(trustDomain: string, tokens: TokenVerifier | undefined): Interceptor {
+  return async (call, next) => {
+    const caller = workloadOf(call.certificate(), trustDomain);
+    if (caller === undefined)
+      throw new ServiceError(
+        'UNAUTHENTICATED',
+        'CERTIFICATE_REQUIRED',
+        'the certificate names no workload of the mesh',
+      );
+    call.caller = caller;
+    call.token = bearer(call);
+    const { kind } = call.method.access;
+    if (call.token !== undefined && tokens !== undefined && kind !== 'services' && kind !== 'denied') {
+      try {
+        call.user = await tokens.verify(call.token);
+      } catch (error) {
+        if (kind !== 'public') throw error;
+      }
+    }
+    await next(call);
+  };
+}
+
+/** The contract's access rule. */
+export const access: Interceptor = async (call, next) => {
+  authorize(call.method.access, call.caller, call.user);
+  await next(call);
+};
+
+function bearer(call: ServedCall): string | undefined {
+  const header = call.metadata.get('authorization')[0];
+  if (typeof header !== 'string' || !/^bearer /i.test(header)) return undefined;
+  return header.slice(7).trim();
+}

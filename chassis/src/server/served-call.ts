@@ -1,0 +1,106 @@
+import type { Metadata } from '@grpc/grpc-js';
+import type { CallContext, User } from '../call-context.ts';
+import type { AccessRule, MethodRule } from '../contract.ts';
+import { ServiceError } from '../errors.ts';
+import type { ImplementedMethod } from './implement.ts';
+
+/** A method as the server runs it. */
+export interface ServedMethod extends ImplementedMethod {
+  readonly path: string;
+  readonly access: AccessRule;
+  readonly timeoutMs: number | undefined;
+  readonly rule: MethodRule | undefined;
+  readonly responseStream: boolean;
+}
+
+/** How the answer leaves: one per call, over grpc-js. */
+export interface Wire {
+  /** Sends one encoded message; what it returns is awaited before the next. */
+  send(message: Buffer): Promise<void> | void;
+  /** Ends the call, once: OK, or with an error. */
+  end(error: ServiceError | undefined): void;
+}
+
+/** A call on its way through the chain; handlers see it as their CallContext. */
+export class ServedCall implements CallContext {
+  readonly method: ServedMethod;
+  readonly metadata: Metadata;
+  /** The encoded request, or the requests of a stream. */
+  readonly request: Buffer | AsyncIterable<Buffer>;
+  readonly wire: Wire;
+  /** The caller's certificate, read when it is asked for. */
+  readonly certificate: () => string | undefined;
+  deadlineMs: number | undefined;
+  caller = '';
+  user: User | undefined;
+  token: string | undefined;
+  /** Why it failed; undefined while it runs and after it went well. */
+  failure: ServiceError | undefined;
+  /** What a handler threw that its caller may not see. */
+  cause: unknown;
+  #ended = false;
+  #controller: AbortController | undefined;
+
+  constructor(
+    method: ServedMethod,
+    metadata: Metadata,
+    request: Buffer | AsyncIterable<Buffer>,
+    wire: Wire,
+    deadline: Date | number,
+    certificate: () => string | undefined,
+  ) {
+    this.method = method;
+    this.metadata = metadata;
+    this.request = request;
+    this.wire = wire;
+    this.certificate = certificate;
+    this.deadlineMs = deadline === Infinity ? undefined : Number(deadline);
+  }
+
+  get path(): string {
+    return this.method.path;
+  }
+
+  get requestId(): string | undefined {
+    return this.metadata.get('x-request-id')[0]?.toString();
+  }
+
+  /** Made when it is first asked for: most calls never do. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#ended) this.#controller.abort(this.failure);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Whether the answer is out, or nobody waits for it any more. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Sends the outcome, unless the call has ended before. */
+  end(error?: ServiceError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.failure = error;
+    this.wire.end(error);
+  }
+
+  /** Ends the call early and tells its handler through the signal. */
+  abort(error: ServiceError): void {
+    if (this.#ended) return;
+    this.end(error);
+    this.#controller?.abort(error);
+  }
+
+  /** The caller went away, or its deadline passed: grpc-js has answered already. */
+  lost(): void {
+    const late = this.deadlineMs !== undefined && Date.now() >= this.deadlineMs;
+    this.abort(
+      late
+        ? new ServiceError('DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED', 'the deadline passed')
+        : new ServiceError('CANCELLED', 'CANCELLED', 'the caller cancelled or is gone'),
+    );
+  }
+}

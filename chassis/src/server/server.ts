@@ -1,0 +1,159 @@
+import { Server } from '@grpc/grpc-js';
+import type { Contract } from '../contract.ts';
+import { ServiceError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { TlsIdentity } from '../tls.ts';
+import { chain, handle } from './chain.ts';
+import { createHealth } from './health.ts';
+import type { Implementation } from './implement.ts';
+import { access, admission, deadline, errors, identity, log } from './interceptors.ts';
+import { MeshServerCredentials } from './peer.ts';
+import { createReflection } from './reflection.ts';
+import type { ServedCall, ServedMethod } from './served-call.ts';
+import { telemetry } from './telemetry.ts';
+import type { TokenVerifier } from './tokens.ts';
+import { serving, streamHandler, unaryHandler } from './wire.ts';
+
+const maxMessageBytes = 4 * 1024 * 1024;
+
+export interface GrpcServerOptions {
+  /** This workload: the `domain` of the errors it raises. */
+  readonly workload: string;
+  readonly contract: Contract;
+  readonly services: readonly Implementation[];
+  readonly tls: TlsIdentity;
+  readonly trustDomain: string;
+  /** Without one no user is ever known. */
+  readonly tokens?: TokenVerifier | undefined;
+  readonly logger: Logger;
+  /** Calls in flight above which more are refused. Default 2,000. */
+  readonly maxCallsInFlight?: number;
+}
+
+export interface GrpcServer {
+  /** Opens the port, 0 for any; answers which. Rejects when it cannot be had. */
+  listen(host: string, port: number): Promise<number>;
+  /** What the health service says; not serving at first. */
+  setServing(serving: boolean): void;
+  readonly inFlight: number;
+  /**
+   * Takes no new calls (GOAWAY), ends streams with UNAVAILABLE so that their callers go elsewhere, and
+   * waits for the other calls in flight. Those that are not through after `graceMs` are ended too.
+   */
+  drain(graceMs: number): Promise<void>;
+}
+
+/**
+ * A gRPC server over mutual TLS. Around every handler, in this order: telemetry, log, errors,
+ * admission, deadline, identity, access. Health and reflection are open to every certificate of the
+ * mesh; all else is as the contract says, and denied where it says nothing.
+ */
+export function createServer(options: GrpcServerOptions): GrpcServer {
+  const { workload, contract, services, logger } = options;
+  const inFlight = new Set<ServedCall>();
+  const run = chain(
+    [
+      telemetry(),
+      log(logger),
+      errors,
+      admission(options.maxCallsInFlight ?? 2_000, inFlight),
+      deadline,
+      identity(options.trustDomain, options.tokens),
+      access,
+    ],
+    handle,
+  );
+  const serve = serving(inFlight, run, (error) => logger.error({ err: error }, 'a call could not be served'));
+  const names = services.map((implementation) => implementation.service);
+  const health = createHealth(names);
+  const server = new Server({
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_send_message_length': maxMessageBytes,
+    'grpc.enable_channelz': 0,
+  });
+  const add = (implementation: Implementation, open: boolean): void => {
+    for (const method of implementation.methods)
+      register(server, servedMethod(contract, method, open), workload, serve);
+  };
+  for (const implementation of services) add(implementation, false);
+  for (const implementation of [
+    health.implementation,
+    ...createReflection(contract, [...names, health.implementation.service]),
+  ])
+    add(implementation, true);
+
+  return {
+    setServing: (value) => health.setServing(value),
+    get inFlight() {
+      return inFlight.size;
+    },
+    listen: (host, port) =>
+      new Promise((resolve, reject) => {
+        const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+        server.bindAsync(address, new MeshServerCredentials(options.tls), (error, bound) =>
+          error === null ? resolve(bound) : reject(error),
+        );
+      }),
+    async drain(graceMs) {
+      const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      const end = (call: ServedCall) => call.abort(drainingError());
+      for (const call of inFlight) if (call.method.responseStream) end(call);
+      if (!(await within(closed, graceMs))) {
+        for (const call of inFlight) end(call);
+        if (!(await within(closed, 500))) server.forceShutdown();
+      }
+    },
+  };
+}
+
+function servedMethod(
+  contract: Contract,
+  method: Implementation['methods'][number],
+  open: boolean,
+): ServedMethod {
+  const { path, responseStream } = method.definition;
+  const rule = contract.methods.get(path);
+  return {
+    ...method,
+    path,
+    responseStream,
+    rule,
+    access: open ? { kind: 'public' } : (rule?.access ?? { kind: 'denied' }),
+    timeoutMs: rule?.timeoutMs,
+  };
+}
+
+/** Messages stay bytes for grpc-js: they are decoded within the chain, after the access rule. */
+function register(
+  server: Server,
+  method: ServedMethod,
+  workload: string,
+  serve: (call: ServedCall) => void,
+): void {
+  const { requestStream, responseStream } = method.definition;
+  const bytes = (value: Buffer): Buffer => value;
+  const type = responseStream
+    ? requestStream
+      ? 'bidi'
+      : 'serverStream'
+    : requestStream
+      ? 'clientStream'
+      : 'unary';
+  const handler = responseStream
+    ? streamHandler(method, workload, serve)
+    : unaryHandler(method, workload, serve);
+  if (!server.register(method.path, handler, bytes, bytes, type))
+    throw new Error(`${method.path} is implemented twice`);
+}
+
+function drainingError(): ServiceError {
+  return new ServiceError('UNAVAILABLE', 'SERVER_DRAINING', 'this instance is going away: call another');
+}
+
+async function within(promise: Promise<void>, ms: number): Promise<boolean> {
+  const timeout = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => timeout.resolve(false), ms);
+  const done = await Promise.race([promise.then(() => true), timeout.promise]);
+  clearTimeout(timer);
+  return done;
+}

@@ -1,0 +1,54 @@
+import {
+  context,
+  metrics,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import { ATTR_RPC_STATUS_CODE, METRIC_RPC_SERVER_CALL_DURATION } from '@opentelemetry/semantic-conventions';
+import { metadataGetter } from '../metadata-carrier.ts';
+import { durationAdvice, rpcAttributes } from '../rpc-attributes.ts';
+import type { CodeName } from '../errors.ts';
+import type { Interceptor } from './chain.ts';
+
+const scope = '@weft/chassis';
+
+/** What counts as the server's own failure (semantic conventions, gRPC). The others are the caller's. */
+const serverFaults = new Set<CodeName>([
+  'UNKNOWN',
+  'DEADLINE_EXCEEDED',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+]);
+
+/** A server span, child of the caller's (W3C Trace Context), and the duration of every call. */
+export function telemetry(): Interceptor {
+  const tracer = trace.getTracer(scope);
+  const duration = metrics.getMeter(scope).createHistogram(METRIC_RPC_SERVER_CALL_DURATION, durationAdvice);
+  return async (call, next) => {
+    const startedAt = performance.now();
+    const parent = propagation.extract(ROOT_CONTEXT, call.metadata, metadataGetter);
+    const span = tracer.startSpan(
+      call.path.slice(1),
+      { kind: SpanKind.SERVER, attributes: rpcAttributes(call.path) },
+      parent,
+    );
+    try {
+      await context.with(trace.setSpan(parent, span), next, undefined, call);
+    } finally {
+      const code = call.failure?.code ?? 'OK';
+      duration.record((performance.now() - startedAt) / 1000, rpcAttributes(call.path, code));
+      if (span.isRecording()) {
+        span.setAttribute(ATTR_RPC_STATUS_CODE, code);
+        if (call.failure !== undefined && serverFaults.has(call.failure.code))
+          span.setStatus({ code: SpanStatusCode.ERROR, message: call.failure.reason });
+        if (call.cause instanceof Error) span.recordException(call.cause);
+      }
+      span.end();
+    }
+  };
+}

@@ -1,0 +1,102 @@
+import type {
+  sendUnaryData,
+  ServerDuplexStream,
+  ServerReadableStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
+import { once } from 'node:events';
+import { toStatus } from '../rpc-status.ts';
+import { peerNames } from './peer.ts';
+import type { Step } from './chain.ts';
+import { ServedCall, type ServedMethod, type Wire } from './served-call.ts';
+
+/** Runs a call and keeps it among those in flight until its handler is through. */
+export type Serve = (call: ServedCall) => void;
+
+type Unary = ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer>;
+type Stream = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
+
+/** Serves through the chain, whatever happens: nothing that it rejects with escapes. */
+export function serving(inFlight: Set<ServedCall>, run: Step, onBug: (error: unknown) => void): Serve {
+  return (call) => {
+    inFlight.add(call);
+    run(call)
+      .catch(onBug)
+      .finally(() => inFlight.delete(call));
+  };
+}
+
+/** grpc-js's handler of a method that answers one message. */
+export function unaryHandler(method: ServedMethod, domain: string, serve: Serve) {
+  return (call: Unary, callback: sendUnaryData<Buffer>): void => {
+    const request = 'request' in call ? call.request : call;
+    const served = new ServedCall(
+      method,
+      call.metadata,
+      request,
+      unaryWire(callback, domain),
+      call.getDeadline(),
+      () => peerNames(call),
+    );
+    call.on('cancelled', () => served.lost());
+    serve(served);
+  };
+}
+
+/** grpc-js's handler of a method that answers a stream. */
+export function streamHandler(method: ServedMethod, domain: string, serve: Serve) {
+  return (call: Stream): void => {
+    const request = Symbol.asyncIterator in call ? call : call.request;
+    const served = new ServedCall(
+      method,
+      call.metadata,
+      request,
+      streamWire(call, domain),
+      call.getDeadline(),
+      () => peerNames(call),
+    );
+    call.on('cancelled', () => served.lost());
+    serve(served);
+  };
+}
+
+function unaryWire(callback: sendUnaryData<Buffer>, domain: string): Wire {
+  let answer: Buffer | undefined;
+  return {
+    send(message) {
+      answer = message;
+    },
+    end(error) {
+      if (error === undefined) callback(null, answer);
+      else callback(toStatus(error, domain));
+    },
+  };
+}
+
+function streamWire(call: Stream, domain: string): Wire {
+  return {
+    send(message) {
+      if (call.destroyed || call.write(message)) return;
+      return roomIn(call);
+    },
+    end(error) {
+      // grpc-js ends the stream with the status of an emitted error.
+      if (error === undefined) call.end();
+      else if (!call.destroyed) call.emit('error', toStatus(error, domain));
+    },
+  };
+}
+
+/** Resolves when the caller has read enough for more, or is gone. */
+async function roomIn(call: Stream): Promise<void> {
+  const gone = new AbortController();
+  const { signal } = gone;
+  const ends = ['drain', 'close', 'cancelled'].map((event) => once(call, event, { signal }));
+  try {
+    await Promise.race(ends);
+  } finally {
+    gone.abort();
+    await Promise.allSettled(ends);
+  }
+}
