@@ -31,9 +31,14 @@ const rerunnable = new Set([1213, 1205, 1020]);
  */
 const connectionErrors = new Set([1040, 1053, 1203, 1290, 1836, 1927, 4031]);
 
+/** Thrown within a transaction to have it run again, as if the database had given it up. */
+export class RerunTransaction extends Error {
+  override readonly name = 'RerunTransaction';
+}
+
 /** Whether the whole transaction may be run again: the database gave it up. */
 export function isRerunnable(error: unknown): boolean {
-  return rerunnable.has(errno(error));
+  return rerunnable.has(errno(error)) || error instanceof RerunTransaction;
 }
 
 /** Whether the connection cannot be used any more. */

@@ -13,7 +13,10 @@ export function databaseAttributes(url: URL): Attributes {
   };
 }
 
-/** Runs one statement in a span of its own, and records its duration. The span has the SQL, never its values. */
+/**
+ * Runs one statement in a span of its own, and records its duration. The span has the SQL, never its
+ * values. Outside of any trace there is no span: a poll would fill the store with traces of one span.
+ */
 export async function inStatementSpan<T>(
   attributes: Attributes,
   query: string,
@@ -21,20 +24,17 @@ export async function inStatementSpan<T>(
 ): Promise<T> {
   const operation = operationName(query);
   const started = performance.now();
-  const span = tracer.startSpan(operation, {
-    kind: SpanKind.CLIENT,
-    attributes: { ...attributes, 'db.operation.name': operation, 'db.query.text': query },
-  });
+  const traced = trace.getActiveSpan() !== undefined;
+  const span = traced ? startStatement(attributes, operation, query) : undefined;
   let failure: Attributes = {};
   try {
     return await run();
   } catch (error) {
     failure = errorAttributes(error);
-    span.setAttributes(failure);
-    span.setStatus({ code: SpanStatusCode.ERROR });
+    span?.setAttributes(failure).setStatus({ code: SpanStatusCode.ERROR });
     throw error;
   } finally {
-    span.end();
+    span?.end();
     durations().record((performance.now() - started) / 1000, {
       ...attributes,
       'db.operation.name': operation,
@@ -43,17 +43,24 @@ export async function inStatementSpan<T>(
   }
 }
 
+function startStatement(attributes: Attributes, operation: string, query: string) {
+  return tracer.startSpan(operation, {
+    kind: SpanKind.CLIENT,
+    attributes: { ...attributes, 'db.operation.name': operation, 'db.query.text': query },
+  });
+}
+
 /** Runs a transaction in a span, the parent of its statements' spans. */
 export async function inTransactionSpan<T>(
   attributes: Attributes,
   run: (runs: (count: number) => void) => Promise<T>,
 ): Promise<T> {
+  if (trace.getActiveSpan() === undefined) return run(() => {});
   return tracer.startActiveSpan('transaction', { attributes }, async (span) => {
     try {
       return await run((count) => span.setAttribute('weft.transaction.runs', count));
     } catch (error) {
-      span.setAttributes(errorAttributes(error));
-      span.setStatus({ code: SpanStatusCode.ERROR });
+      span.setAttributes(errorAttributes(error)).setStatus({ code: SpanStatusCode.ERROR });
       throw error;
     } finally {
       span.end();

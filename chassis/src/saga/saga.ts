@@ -2,6 +2,16 @@ import type { Logger } from 'pino';
 import type { Mesh } from '../client/mesh.ts';
 import type { Contract } from '../contract.ts';
 import type { Database } from '../data/database.ts';
+import { SagaArbiter } from './arbiter.ts';
+import { readHeader } from './header.ts';
+import { readEvents } from './log.ts';
+import { Loop } from './loop.ts';
+import { observeOutbox } from './metrics.ts';
+import { Participant } from './participant.ts';
+import { sagaRule, type SagaParts } from './parts.ts';
+import { reconcile } from './reconciler.ts';
+import { Relay } from './relay.ts';
+import { deleteOldSteps } from './retention.ts';
 import type { Done, Refused, Saga } from './types.ts';
 
 export type { Arbiter, ArbiterOptions, Body, Done, Header, Refused, Saga, UnaryHandler } from './types.ts';
@@ -18,7 +28,69 @@ export interface SagaOptions<DB> {
 }
 
 /** A service's part in the sagas of `contract`. Nothing runs until `run()`. */
-export declare function createSaga<DB>(options: SagaOptions<DB>): Saga<DB>;
+export function createSaga<DB>(options: SagaOptions<DB>): Saga<DB> {
+  const { contract, workload, database, logger } = options;
+  const sagaMethods = [...contract.methods.values()].filter((method) => method.saga !== undefined);
+  const relay = new Relay({ ...options, targets: [...new Set(sagaMethods.map((method) => method.service))] });
+  const parts: SagaParts<DB> = { ...options, dispatch: (rows) => relay.dispatch(rows) };
+  const participant = new Participant(parts);
+  const sweepers: (() => Promise<number>)[] = [];
+  const handled = new Set<string>();
+  const handles = <T>(handler: T, ...methods: readonly { readonly path: string }[]): T => {
+    for (const { path } of methods) handled.add(path);
+    return handler;
+  };
+  const loop = (name: string, minMs: number, maxMs: number, work: () => Promise<void>) =>
+    new Loop({ name, minMs, maxMs, logger, work });
+  const loops = [
+    loop('saga-sweeper', 500, 1_000, async () => {
+      for (const sweep of sweepers) await sweep();
+    }),
+    loop('saga-reconciler', 5_000, 10_000, async () => {
+      await reconcile(parts, participant);
+    }),
+    loop('saga-retention', 300_000, 600_000, async () => {
+      await deleteOldSteps(database.kysely);
+    }),
+  ];
+  let stopObserving = () => {};
+  return {
+    step: (method, next, effect) => handles(participant.step(method, next, effect), method),
+    undo: (method, reverse) => handles(participant.undo(method, reverse), method),
+    final: (method, seal) => handles(participant.final(method, seal), method),
+    log: (method) => {
+      sagaRule(contract, method.path, 'LOG');
+      return handles(async ({ saga }, { caller }) => {
+        const { sagaId } = readHeader(saga, caller);
+        return { events: await readEvents(database.kysely, sagaId, workload) };
+      }, method);
+    },
+    arbiter: (arbiterOptions) => {
+      const arbiter = new SagaArbiter(parts, arbiterOptions);
+      sweepers.push(() => arbiter.sweep());
+      const { start, commit, abort, outcome } = arbiterOptions;
+      return handles(arbiter, start, commit, abort, outcome);
+    },
+    events: (sagaId) => readEvents(database.kysely, sagaId, workload),
+    run: () => {
+      const missing = sagaMethods.filter(({ servedBy, path }) => servedBy === workload && !handled.has(path));
+      if (missing.length > 0)
+        throw new Error(`${workload} has no handler for ${missing.map(({ path }) => path).join(', ')}`);
+      stopObserving = observeOutbox(database.kysely, (error) =>
+        logger.warn({ err: error }, 'the depth of the outbox could not be read'),
+      );
+      relay.start();
+      for (const each of loops) each.start();
+    },
+    stop: async (timeoutMs = 5_000) => {
+      stopObserving();
+      const timer = Promise.withResolvers<void>();
+      const handle = setTimeout(timer.resolve, timeoutMs);
+      await Promise.race([Promise.all([relay.stop(), ...loops.map((each) => each.stop())]), timer.promise]);
+      clearTimeout(handle);
+    },
+  };
+}
 
 /** A step's effect is there; `next` is the body of the next method's request. */
 export function done<Next>(next: Next): Done<Next> {

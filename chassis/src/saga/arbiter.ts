@@ -1,0 +1,211 @@
+import type { MethodDefinition } from '@grpc/grpc-js';
+import {
+  SagaFailure,
+  SagaMessage,
+  SagaOutcome,
+  SagaOutcome_Decision as Decision,
+  SagaReply,
+  SagaReply_Outcome as Outcome,
+} from '@weft/proto/weft/v1/saga';
+import type { Transaction } from 'kysely';
+import { afterCommit } from '../data/database.ts';
+import { ServiceError } from '../errors.ts';
+import { failpoint } from './failpoints.ts';
+import { sagaGraph, type SagaGraph } from './graph.ts';
+import { forwardExpiryMs, messageId, readHeader, writeHeader } from './header.ts';
+import { appendLog, parseTime } from './log.ts';
+import { insertMessages, takeBack, type OutgoingMessage } from './outbox.ts';
+import { sagaRule, type SagaParts } from './parts.ts';
+import { dueSagas, insertSaga, lockSaga, readDecision, writeDecision, type Decided, type SagaRow } from './saga-row.ts';
+import type { Arbiter, ArbiterOptions, Body, Header, WithSaga } from './types.ts';
+
+/** The reason of a saga that nobody decided in time. */
+export const deadlineReason = 'DEADLINE_EXCEEDED';
+
+/**
+ * Decides one saga: whoever changes the service's own row first, commit or abort, has decided; the same
+ * transaction queues the message that tells every participant.
+ */
+export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> implements Arbiter<DB, Next, Commit> {
+  readonly #parts: SagaParts<DB>;
+  readonly #options: ArbiterOptions<DB, Next, Commit>;
+  readonly #graph: SagaGraph;
+  readonly #deadlineMs: number;
+
+  constructor(parts: SagaParts<DB>, options: ArbiterOptions<DB, Next, Commit>) {
+    const start = sagaRule(parts.contract, options.start.path, 'START');
+    if (start.next !== options.next.path)
+      throw new Error(`the contract has ${start.next} after ${options.start.path}, not ${options.next.path}`);
+    if (start.deadlineMs === undefined) throw new Error(`${options.start.path} has no deadline`);
+    const expected: readonly [MethodDefinition<never, never> | { readonly path: string }, string][] = [
+      [options.commit, 'COMMIT'],
+      [options.abort, 'ABORT'],
+      [options.outcome, 'OUTCOME'],
+    ];
+    for (const [{ path }, kind] of expected) sagaRule(parts.contract, path, kind);
+    this.#parts = parts;
+    this.#options = options;
+    this.#graph = sagaGraph(parts.contract, start.name);
+    this.#deadlineMs = start.deadlineMs;
+  }
+
+  async start(
+    tx: Transaction<DB>,
+    { sagaId, userId }: { readonly sagaId: string; readonly userId: string },
+    next: Body<Next>,
+  ): Promise<Header> {
+    const { path } = this.#options.next;
+    const { deadlineMs, at } = await insertSaga(tx, { sagaId, userId, name: this.#graph.name }, this.#deadlineMs);
+    const header: Header = { sagaId, userId, deadlineMs, peer: this.#parts.workload };
+    await this.#log(tx, header, { from: 'NEW', to: 'DONE', path: this.#options.start.path }, { seq: null, hash: null, at });
+    await this.#queue(tx, [
+      {
+        sagaId,
+        step: path,
+        path,
+        kind: 'step',
+        actor: userId,
+        expiresAtMs: deadlineMs + forwardExpiryMs,
+        // Omit<Next, 'saga'> and the header make a Next; the compiler cannot see it through the generic.
+        payload: this.#options.next.requestSerialize({ ...next, saga: writeHeader(header) } as unknown as Next),
+      },
+    ]);
+    return header;
+  }
+
+  async abort(
+    tx: Transaction<DB>,
+    sagaId: string,
+    reason: string,
+    decide: () => Promise<boolean>,
+  ): Promise<boolean> {
+    const row = await lockSaga(tx, this.#graph.name, sagaId);
+    if (row?.state !== 'PENDING' || !(await decide())) return false;
+    await this.#aborted(tx, row, headerOf(sagaId, row, this.#parts.workload), reason, this.#options.start.path);
+    return true;
+  }
+
+  readonly confirm = async (request: Commit, { caller }: { readonly caller: string }): Promise<SagaReply> => {
+    const header = readHeader(request.saga, caller);
+    return this.#decide(header, 'COMMITTED', async (tx, row) => {
+      if (!(await this.#options.confirm(tx, request, header))) throw undecided(header);
+      await writeDecision(tx, header.sagaId, 'COMMITTED', '');
+      await this.#log(tx, header, { from: 'DONE', to: 'COMMITTED', path: this.#options.commit.path }, row);
+      const finals = this.#graph.steps.flatMap((step) =>
+        step.saga?.final === undefined ? [] : [decision('final', step.path, step.saga.final, header)],
+      );
+      await this.#queue(tx, finals);
+    });
+  };
+
+  readonly fail = async (request: SagaFailure, { caller }: { readonly caller: string }): Promise<SagaReply> => {
+    const header = readHeader(request.saga, caller);
+    return this.#decide(header, 'ABORTED', async (tx, row) => {
+      if (!(await this.#options.reject(tx, header, request.reason))) throw undecided(header);
+      await this.#aborted(tx, row, header, request.reason, this.#options.abort.path);
+    });
+  };
+
+  readonly getOutcome = async ({ saga }: SagaMessage, { caller }: { readonly caller: string }): Promise<SagaOutcome> => {
+    const { sagaId } = readHeader(saga, caller);
+    const state = await readDecision(this.#parts.database.kysely, this.#graph.name, sagaId);
+    return { decision: state === undefined ? Decision.UNKNOWN : Decision[state] };
+  };
+
+  /**
+   * Aborts the sagas whose deadline has passed by the database's clock, up to 64; answers how many it
+   * looked at. One that another instance or a decision has locked is passed over.
+   */
+  async sweep(): Promise<number> {
+    const due = await dueSagas(this.#parts.database.kysely, this.#graph.name, 64);
+    for (const sagaId of due)
+      await this.#parts.database.transaction(
+        async (tx) => {
+          const row = await lockSaga(tx, this.#graph.name, sagaId, { skipLocked: true });
+          if (row?.state !== 'PENDING') return;
+          const header = headerOf(sagaId, row, this.#parts.workload);
+          if (!(await this.#options.reject(tx, header, deadlineReason))) throw undecided(header);
+          await this.#aborted(tx, row, header, deadlineReason, this.#options.start.path);
+        },
+        { idempotent: true },
+      );
+    return due.length;
+  }
+
+  /** Runs `work` if the saga is pending; else answers DONE if that was decided before, and CANCELLED if not. */
+  async #decide(
+    header: Header,
+    wanted: Decided,
+    work: (tx: Transaction<DB>, row: SagaRow) => Promise<void>,
+  ): Promise<SagaReply> {
+    const reply = await this.#parts.database.transaction(
+      async (tx) => {
+        const row = await lockSaga(tx, this.#graph.name, header.sagaId);
+        if (row === undefined)
+          throw new ServiceError('FAILED_PRECONDITION', 'SAGA_UNKNOWN', `there is no saga ${header.sagaId}`);
+        if (row.state === 'PENDING') await work(tx, row);
+        else if (row.state !== wanted) return { outcome: Outcome.CANCELLED, reason: row.reason };
+        await failpoint('commit.before');
+        return { outcome: Outcome.DONE, reason: '' };
+      },
+      { idempotent: true },
+    );
+    await failpoint('commit.after');
+    return reply;
+  }
+
+  /** Always to the saga's static set of participants, never only to those heard from. */
+  async #aborted(tx: Transaction<DB>, row: SagaRow, header: Header, reason: string, path: string): Promise<void> {
+    await writeDecision(tx, header.sagaId, 'ABORTED', reason);
+    await this.#log(tx, header, { from: 'DONE', to: 'COMPENSATED', path, reason }, row);
+    await takeBack(tx, header.sagaId, this.#options.next.path);
+    const undos = this.#graph.steps.flatMap((step) =>
+      step.saga?.undo === undefined ? [] : [decision('undo', step.path, step.saga.undo, header)],
+    );
+    await this.#queue(tx, undos);
+  }
+
+  async #queue(tx: Transaction<DB>, messages: readonly OutgoingMessage[]): Promise<void> {
+    const rows = await insertMessages(tx, messages);
+    afterCommit(tx, () => this.#parts.dispatch(rows));
+  }
+
+  #log(
+    tx: Transaction<DB>,
+    header: Header,
+    change: { from: string; to: string; path: string; reason?: string },
+    tail: Pick<SagaRow, 'seq' | 'hash' | 'at'>,
+  ): Promise<void> {
+    const { from, to, path, reason = '' } = change;
+    const step = this.#options.start.path;
+    return appendLog(
+      tx,
+      {
+        sagaId: header.sagaId,
+        step,
+        from,
+        to,
+        reason,
+        messageId: messageId(header.sagaId, step, path),
+        attempt: 1,
+        peer: header.peer,
+        instance: this.#parts.instanceId,
+      },
+      tail,
+    );
+  }
+}
+
+function decision(kind: 'undo' | 'final', step: string, path: string, header: Header): OutgoingMessage {
+  const payload = SagaMessage.encode({ saga: writeHeader(header) }).finish();
+  return { sagaId: header.sagaId, step, path, kind, payload, actor: header.userId };
+}
+
+function headerOf(sagaId: string, row: SagaRow, peer: string): Header {
+  return { sagaId, userId: row.userId, deadlineMs: parseTime(row.deadline), peer };
+}
+
+/** The service's row and the saga's disagree: the service has changed its row without the arbiter. */
+function undecided({ sagaId }: Header): Error {
+  return new Error(`saga ${sagaId} is pending, but the service's own row is not`);
+}

@@ -1,0 +1,67 @@
+import { metrics, type Attributes, type Counter, type Histogram } from '@opentelemetry/api';
+import { execute, type Executor } from '../data/statement.ts';
+
+const meter = () => metrics.getMeter('@weft/chassis');
+let instruments: { deliveries: Counter; age: Histogram; received: Counter; alarms: Counter } | undefined;
+
+/** Made at first use, after the process has set its meter provider. */
+function get() {
+  return (instruments ??= {
+    deliveries: meter().createCounter('weft.saga.deliveries', {
+      description: 'Attempts to deliver a message of a saga, by result.',
+    }),
+    age: meter().createHistogram('weft.saga.delivery.age', {
+      description: 'From a message being queued to its delivery.',
+      unit: 's',
+      advice: { explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 10, 30, 60, 300] },
+    }),
+    received: meter().createCounter('weft.saga.received', {
+      description: 'Messages of a saga that arrived, by what was done about them.',
+    }),
+    alarms: meter().createCounter('weft.saga.alarms', { description: 'What a person has to look at.' }),
+  });
+}
+
+/** One attempt: DELIVERED, EXPIRED, or the code it failed with. */
+export function countDelivery(target: string, result: string, ageMs?: number): void {
+  get().deliveries.add(1, { target, result });
+  if (ageMs !== undefined) get().age.record(ageMs / 1000, { target });
+}
+
+export function countReceived(step: string, kind: string, action: string): void {
+  get().received.add(1, { step, kind, action });
+}
+
+export function countAlarm(kind: string): void {
+  get().alarms.add(1, { kind });
+}
+
+/** Publishes the outbox's depth and the age of its oldest row, by target and state; answers how to stop. */
+export function observeOutbox(on: Executor, onError: (error: unknown) => void): () => void {
+  const depth = meter().createObservableGauge('weft.saga.outbox.depth', {
+    description: 'Messages not delivered yet.',
+  });
+  const age = meter().createObservableGauge('weft.saga.outbox.age', {
+    description: 'Age of the oldest message not delivered yet.',
+    unit: 's',
+  });
+  const observe: Parameters<ReturnType<typeof meter>['addBatchObservableCallback']>[0] = async (result) => {
+    try {
+      const { rows } = await execute<{ target: string; state: string; depth: string; age: string }>(
+        on,
+        `SELECT target, state, COUNT(*) AS depth,
+          TIMESTAMPDIFF(MICROSECOND, MIN(created_at), UTC_TIMESTAMP(3)) AS age
+          FROM saga_outbox GROUP BY target, state`,
+      );
+      for (const row of rows) {
+        const attributes: Attributes = { target: row.target, state: row.state };
+        result.observe(depth, Number(row.depth), attributes);
+        result.observe(age, Number(row.age) / 1e6, attributes);
+      }
+    } catch (error) {
+      onError(error);
+    }
+  };
+  meter().addBatchObservableCallback(observe, [depth, age]);
+  return () => meter().removeBatchObservableCallback(observe, [depth, age]);
+}

@@ -1,0 +1,180 @@
+import { SagaReply, SagaReply_Outcome as Outcome } from '@weft/proto/weft/v1/saga';
+import type { Transaction } from 'kysely';
+import { afterCommit } from '../data/database.ts';
+import { ServiceError } from '../errors.ts';
+import { failpoint } from './failpoints.ts';
+import { lockFence, writeFence, type Fence } from './fence.ts';
+import { forwardExpiryMs, messageId } from './header.ts';
+import { appendLog, parseTime } from './log.ts';
+import { countAlarm, countReceived } from './metrics.ts';
+import { insertMessages, takeBack, type OutgoingMessage } from './outbox.ts';
+import type { SagaParts } from './parts.ts';
+import { perform, transitions, type MessageKind, type StepState } from './transitions.ts';
+import type { Header } from './types.ts';
+
+/** What a step's effect comes to: the message that goes on, or why it refuses. */
+export type EffectResult = { readonly message: OutgoingMessage } | { readonly refusal: string };
+
+/** A message about one step, and what its participant does about it. */
+export interface Message<DB> {
+  readonly kind: MessageKind;
+  /** The step it is about. */
+  readonly step: string;
+  /** The method it came through. */
+  readonly path: string;
+  readonly header: Header;
+  readonly hashOfRequest?: Buffer;
+  readonly effect?: (tx: Transaction<DB>) => Promise<EffectResult>;
+  /** The message that tells the arbiter of a refusal. */
+  readonly report?: (reason: string) => OutgoingMessage;
+  readonly reverse?: (tx: Transaction<DB>) => Promise<void>;
+  readonly seal?: (tx: Transaction<DB>) => Promise<void>;
+  /** The step after this one, whose message an undo takes back. */
+  readonly next?: string;
+  /** The answer to a message that goes forward long after the deadline, when its step never ran. */
+  readonly expired?: SagaReply;
+}
+
+/** The reason of the FAILED_PRECONDITION that answers a message which must not exist; its sender parks it. */
+export const alarmReason = 'SAGA_ALARM';
+
+/** Ends the transaction, so that nothing a refusing effect wrote stays. */
+class RefusalSignal extends Error {
+  readonly reason: string;
+  constructor(reason: string) {
+    super(reason);
+    this.reason = reason;
+  }
+}
+
+class ExpiredSignal extends Error {}
+
+const ok: SagaReply = { outcome: Outcome.DONE, reason: '' };
+
+/**
+ * Receives a message in one transaction: locks the step's fence, does what the table says, and records
+ * the change with its log row and the messages that follow. They are sent as soon as it has committed.
+ * A refusal takes a second transaction: the first is rolled back with all that the effect wrote.
+ *
+ * Fails with INVALID_ARGUMENT (reason SAGA_PAYLOAD_CHANGED) when the same step comes again with another
+ * request, and with FAILED_PRECONDITION (SAGA_ALARM) when the table says alarm.
+ */
+export async function receive<DB>(parts: SagaParts<DB>, message: Message<DB>): Promise<SagaReply> {
+  try {
+    return await receiveOnce(parts, message);
+  } catch (error) {
+    if (error instanceof ExpiredSignal && message.expired) return message.expired;
+    if (!(error instanceof RefusalSignal)) throw error;
+    const { reason } = error;
+    return receiveOnce(parts, { ...message, effect: async () => ({ refusal: reason }) }, true);
+  }
+}
+
+async function receiveOnce<DB>(parts: SagaParts<DB>, message: Message<DB>, refused = false): Promise<SagaReply> {
+  const { kind, step } = message;
+  const { reply, action, state } = await parts.database.transaction(
+    async (tx) => {
+      const fence = await lockFence(tx, step, message.header);
+      if (fence.hashOfRequest && message.hashOfRequest && !fence.hashOfRequest.equals(message.hashOfRequest))
+        throw new ServiceError('INVALID_ARGUMENT', 'SAGA_PAYLOAD_CHANGED', `${step} came before with another request`);
+      const transition = transitions[kind][fence.state];
+      const answer = await perform(transition, new InTransaction(parts, tx, message, fence, refused));
+      await failpoint('commit.before');
+      return { reply: answer, action: transition.action, state: fence.state };
+    },
+    { idempotent: true },
+  );
+  await failpoint('commit.after');
+  countReceived(step, kind, action);
+  if (reply !== undefined) return reply;
+  countAlarm('impossible-message');
+  const { sagaId, peer } = message.header;
+  parts.logger.error({ alarm: true, sagaId, step, kind, state, peer }, 'a message of a saga came that must not exist');
+  throw new ServiceError('FAILED_PRECONDITION', alarmReason, `${kind} of ${step} came in state ${state}`);
+}
+
+/** One message in its transaction. An alarm answers undefined. */
+class InTransaction<DB> {
+  readonly #parts: SagaParts<DB>;
+  readonly #tx: Transaction<DB>;
+  readonly #message: Message<DB>;
+  readonly #fence: Fence;
+  readonly #refused: boolean;
+  #following: OutgoingMessage | undefined;
+
+  constructor(parts: SagaParts<DB>, tx: Transaction<DB>, message: Message<DB>, fence: Fence, refused: boolean) {
+    this.#parts = parts;
+    this.#tx = tx;
+    this.#message = message;
+    this.#fence = fence;
+    this.#refused = refused;
+  }
+
+  async effect(): Promise<string | undefined> {
+    const { effect, header, expired } = this.#message;
+    if (expired && parseTime(this.#fence.at) > header.deadlineMs + forwardExpiryMs) throw new ExpiredSignal();
+    const result = await effect?.(this.#tx);
+    if (result === undefined) return undefined;
+    if ('message' in result) {
+      this.#following = result.message;
+      return undefined;
+    }
+    if (!this.#refused) throw new RefusalSignal(result.refusal);
+    return result.refusal;
+  }
+
+  async reverse(): Promise<void> {
+    const { reverse, next, header } = this.#message;
+    await reverse?.(this.#tx);
+    if (next !== undefined) await takeBack(this.#tx, header.sagaId, next);
+  }
+
+  async seal(): Promise<void> {
+    await this.#message.seal?.(this.#tx);
+  }
+
+  async change(to: StepState, refusal: string | undefined): Promise<SagaReply> {
+    const { kind, step, path, header, hashOfRequest, report } = this.#message;
+    const reply = refusal === undefined ? ok : { outcome: Outcome.REFUSED, reason: refusal };
+    const record = { state: to, ...(kind === 'step' ? { result: reply } : {}) };
+    await writeFence(this.#tx, step, header, hashOfRequest === undefined ? record : { ...record, hashOfRequest });
+    await appendLog(
+      this.#tx,
+      {
+        sagaId: header.sagaId,
+        step,
+        from: this.#fence.state,
+        to,
+        reason: refusal ?? '',
+        messageId: messageId(header.sagaId, step, path),
+        attempt: this.#fence.seen,
+        peer: header.peer,
+        instance: this.#parts.instanceId,
+      },
+      this.#fence,
+    );
+    const following = refusal === undefined ? this.#following : report?.(refusal);
+    if (following !== undefined) {
+      const rows = await insertMessages(this.#tx, [following]);
+      afterCommit(this.#tx, () => this.#parts.dispatch(rows));
+    }
+    return reply;
+  }
+
+  stored(): SagaReply {
+    const { result } = this.#fence;
+    return result === null ? ok : SagaReply.decode(result);
+  }
+
+  cancelled(): SagaReply {
+    return { outcome: Outcome.CANCELLED, reason: '' };
+  }
+
+  nothing(): SagaReply {
+    return ok;
+  }
+
+  alarm(): undefined {
+    return undefined;
+  }
+}

@@ -1,0 +1,94 @@
+import { SagaMessage, SagaOutcome, SagaOutcome_Decision as Decision } from '@weft/proto/weft/v1/saga';
+import { runOutsideCall } from '../call-context.ts';
+import { execute, placeholders, type Executor } from '../data/statement.ts';
+import { bytesToUuid } from '../data/uuid.ts';
+import { writeHeader } from './header.ts';
+import { countAlarm } from './metrics.ts';
+import type { Participant } from './participant.ts';
+import type { SagaParts } from './parts.ts';
+import { receive } from './receive.ts';
+import type { Header } from './types.ts';
+
+const batch = 32;
+const firstPauseSeconds = 60;
+const mostDoublings = 6;
+
+interface DueStep {
+  readonly sagaId: Buffer;
+  readonly step: string;
+  readonly caller: string;
+  readonly userId: string;
+  readonly deadline: Date;
+  readonly asked: number;
+}
+
+/**
+ * The second way to converge: a step that is DONE a minute after its saga's deadline asks the arbiter
+ * what was decided, and follows it. Asked again after 1, 2, 4 … 64 minutes. A saga that the arbiter
+ * does not know raises an alarm and is never released by itself: its arbiter may have lost data.
+ *
+ * @returns How many it asked about.
+ */
+export async function reconcile<DB>(parts: SagaParts<DB>, participant: Participant<DB>): Promise<number> {
+  const due = await parts.database.transaction((tx) => claimDue(tx));
+  for (const row of due) {
+    const header: Header = {
+      sagaId: bytesToUuid(row.sagaId),
+      userId: row.userId,
+      deadlineMs: row.deadline.getTime(),
+      peer: parts.workload,
+    };
+    try {
+      await runOutsideCall(() => follow(parts, participant, row.step, header));
+    } catch (error) {
+      parts.logger.warn({ sagaId: header.sagaId, step: row.step, err: error }, 'the outcome of a saga is not known yet');
+    }
+  }
+  return due.length;
+}
+
+async function follow<DB>(
+  parts: SagaParts<DB>,
+  participant: Participant<DB>,
+  step: string,
+  header: Header,
+): Promise<void> {
+  const role = participant.roles.get(step);
+  if (role === undefined) throw new Error(`this service has no step ${step} any more`);
+  const { message } = await parts.mesh.unary(
+    role.outcomePath,
+    SagaMessage.encode({ saga: writeHeader(header) }).finish(),
+    { retry: false, timeoutMs: 2_000 },
+  );
+  switch (SagaOutcome.decode(message).decision) {
+    case Decision.COMMITTED:
+      await receive(parts, participant.finalMessage(step, role.outcomePath, header));
+      break;
+    case Decision.ABORTED:
+      await receive(parts, participant.undoMessage(step, role.outcomePath, header));
+      break;
+    case Decision.PENDING:
+      break;
+    default:
+      countAlarm('unknown-saga');
+      parts.logger.error({ alarm: true, sagaId: header.sagaId, step }, 'the arbiter does not know a saga: left as it is');
+  }
+}
+
+/** Takes due steps, and puts each off so that no other instance asks at the same time. */
+async function claimDue(tx: Executor): Promise<DueStep[]> {
+  const { rows } = await execute<DueStep>(
+    tx,
+    `SELECT saga_id AS sagaId, step, caller, user_id AS userId, expires_at AS deadline, asked FROM saga_step
+      WHERE state = 'DONE' AND due_at <= UTC_TIMESTAMP(3) LIMIT ${batch} FOR UPDATE SKIP LOCKED`,
+  );
+  if (rows.length === 0) return [];
+  await execute(
+    tx,
+    `UPDATE saga_step SET asked = asked + 1,
+      due_at = UTC_TIMESTAMP(3) + INTERVAL ? * POW(2, LEAST(asked, ?)) SECOND
+      WHERE (saga_id, step) IN (${placeholders(rows.length, 2)})`,
+    [firstPauseSeconds, mostDoublings, ...rows.flatMap((row) => [row.sagaId, row.step])],
+  );
+  return rows;
+}
