@@ -1,0 +1,49 @@
+import { implement } from '@weft/chassis/server/implement';
+import type { Built, DataParts } from '@weft/chassis/service';
+import { AccountServiceService } from '@weft/proto/shop/identity/v1/account';
+import { KeyServiceService, SessionServiceService } from '@weft/proto/shop/identity/v1/session';
+import { WalletServiceService } from '@weft/proto/shop/identity/v1/wallet';
+import { createAccessTokens } from './access-token.ts';
+import { accountService } from './account-service.ts';
+import type { config } from './config.ts';
+import { ensureFirstAdmin } from './first-admin.ts';
+import { readKeyEncryption } from './key-encryption.ts';
+import { createKeyRing } from './key-ring.ts';
+import { keyService } from './key-service.ts';
+import { createPasswordHasher } from './password.ts';
+import { sessionCleanup } from './session-cleanup.ts';
+import { sessionService } from './session-service.ts';
+import type { Tables } from './tables.ts';
+import { walletService } from './wallet-service.ts';
+
+const hourMs = 3_600_000;
+
+/** Joins identity's parts. Throws when the signing keys or the first admin cannot be read or made. */
+export async function build(parts: DataParts<Tables, typeof config>): Promise<Built> {
+  const { database, saga, logger } = parts;
+  const { keyEncryptionKeyFile, keyRotationHours, ...rest } = parts.config;
+  const encryption = readKeyEncryption(keyEncryptionKeyFile);
+  const ring = createKeyRing({ database, encryption, lifetimeMs: keyRotationHours * hourMs, logger });
+  await ring.refresh();
+  const hasher = createPasswordHasher();
+  await ensureFirstAdmin(database, hasher, logger, { email: rest.adminEmail, password: rest.adminPassword });
+  const accessTokens = createAccessTokens(ring, { issuer: rest.tokenIssuer, audience: rest.tokenAudience });
+  const successorKeys = encryption.derive('refresh token successor');
+  return {
+    services: [
+      implement(AccountServiceService, accountService(database, hasher)),
+      implement(
+        SessionServiceService,
+        sessionService({ database, hasher, accessTokens, successorKeys, logger }),
+      ),
+      implement(KeyServiceService, keyService(ring)),
+      implement(WalletServiceService, walletService(database, saga)),
+    ],
+    // Asked for again when a token names a key that another instance may just have made.
+    keys: async () => {
+      await ring.refresh();
+      return ring.keySet();
+    },
+    background: [ring.background, sessionCleanup(database, logger)],
+  };
+}

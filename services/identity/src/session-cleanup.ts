@@ -1,0 +1,24 @@
+import type { Database } from '@weft/chassis/data/database';
+import type { Logger } from '@weft/chassis/logger';
+import { periodic } from '@weft/chassis/periodic';
+import type { Background } from '@weft/chassis/service';
+import { sessionMs } from './refresh-token.ts';
+import { deleteEndedBefore } from './session-store.ts';
+import type { Tables } from './tables.ts';
+
+const everyMs = 10 * 60_000;
+const dayMs = 24 * 3_600_000;
+const batch = 500;
+
+/**
+ * Deletes sessions a day after they ended, and refresh tokens when no session can depend on them: the
+ * current one of a living session is younger than a session may be idle.
+ */
+export function sessionCleanup(database: Database<Tables>, logger: Logger): Background {
+  const work = async () => {
+    const now = Date.now();
+    const time = { session: new Date(now - dayMs), token: new Date(now - sessionMs - dayMs) };
+    while (await deleteEndedBefore(database.kysely, time, batch));
+  };
+  return periodic({ name: 'deleting ended sessions', everyMs, work, logger });
+}
