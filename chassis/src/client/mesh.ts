@@ -3,6 +3,9 @@ import type { Contract } from '../contract.ts';
 import type { Resolver } from '../discovery/registry.ts';
 import type { Logger } from '../logger.ts';
 import type { TlsIdentity } from '../tls.ts';
+import { createCaller } from './caller.ts';
+import type { Connect } from './connection.ts';
+import { Endpoints } from './endpoints.ts';
 
 export interface CallOptions {
   /** The longest this call may take, all attempts together. The contract's and the current call's limits win when shorter. */
@@ -69,6 +72,19 @@ export interface MeshOptions {
   /** Default `weft.local`. */
   readonly trustDomain?: string;
   readonly logger: Logger;
+  /** How connections are made. Default: grpc-js over mutual TLS. */
+  readonly connect?: Connect;
 }
 
-export declare function createMesh(options: MeshOptions): Mesh;
+/** The mesh as one process sees it: finds instances through `resolver`, connects to them, calls them. */
+export function createMesh(options: MeshOptions): Mesh {
+  const endpoints = new Endpoints(options);
+  const call = createCaller(options.contract, (service) => endpoints.pool(service));
+  return {
+    unary: call.unary,
+    serverStream: call.serverStream,
+    instances: (service) => endpoints.pool(service).endpoints.map((endpoint) => endpoint.status()),
+    prepare: (services) => services.forEach((service) => endpoints.pool(service)),
+    close: async () => endpoints.close(),
+  };
+}

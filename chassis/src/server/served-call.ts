@@ -39,6 +39,7 @@ export class ServedCall implements CallContext {
   /** What a handler threw that its caller may not see. */
   cause: unknown;
   #ended = false;
+  #aborted = false;
   #controller: AbortController | undefined;
 
   constructor(
@@ -69,7 +70,7 @@ export class ServedCall implements CallContext {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#ended) this.#controller.abort(this.failure);
+      if (this.#aborted) this.#controller.abort(this.failure);
     }
     return this.#controller.signal;
   }
@@ -90,6 +91,7 @@ export class ServedCall implements CallContext {
   /** Ends the call early and tells its handler through the signal. */
   abort(error: ServiceError): void {
     if (this.#ended) return;
+    this.#aborted = true;
     this.end(error);
     this.#controller?.abort(error);
   }

@@ -1,0 +1,49 @@
+import { Metadata } from '@grpc/grpc-js';
+import { currentCall } from '../call-context.ts';
+import type { Contract, MethodRule } from '../contract.ts';
+import { ServiceError } from '../errors.ts';
+import type { CallOptions } from './mesh.ts';
+
+/** What all attempts of a call have in common. */
+export interface CallPlan {
+  readonly rule: MethodRule;
+  /** Epoch milliseconds; Infinity for none. */
+  readonly deadlineMs: number;
+  readonly signals: readonly AbortSignal[];
+  readonly attempts: number;
+  /** Fresh metadata for one attempt. */
+  metadata(): Metadata;
+}
+
+/**
+ * Settles a call's limits: the shortest of the contract's timeout, the caller's and what is left of the
+ * call being served; that call's cancellation and its user's token. Throws where it cannot begin.
+ */
+export function planCall(contract: Contract, path: string, options: CallOptions): CallPlan {
+  const rule = contract.methods.get(path);
+  if (rule === undefined)
+    throw new ServiceError('UNIMPLEMENTED', 'UNKNOWN_METHOD', `${path} is not part of the contract`);
+  const outer = currentCall();
+  const now = Date.now();
+  const deadlineMs = Math.min(
+    outer?.deadlineMs ?? Infinity,
+    now + (options.timeoutMs ?? Infinity),
+    now + (rule.timeoutMs ?? Infinity),
+  );
+  const signals = [outer?.signal, options.signal].filter((signal) => signal !== undefined);
+  if (deadlineMs <= now) throw new ServiceError('DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED', 'no time is left');
+  return {
+    rule,
+    deadlineMs,
+    signals,
+    attempts: options.retry === false ? 1 : rule.maxAttempts,
+    metadata() {
+      const metadata = options.metadata?.clone() ?? new Metadata();
+      if (outer?.token !== undefined && metadata.get('authorization').length === 0)
+        metadata.set('authorization', `Bearer ${outer.token}`);
+      if (outer?.requestId !== undefined && metadata.get('x-request-id').length === 0)
+        metadata.set('x-request-id', outer.requestId);
+      return metadata;
+    },
+  };
+}

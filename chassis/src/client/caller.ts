@@ -1,0 +1,134 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Contract } from '../contract.ts';
+import { ServiceError } from '../errors.ts';
+import { planCall, type CallPlan } from './call-plan.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { CallOptions, Mesh, StreamResult, UnaryResult } from './mesh.ts';
+import type { Pool } from './pool.ts';
+import { mayRetry, neverLeft, retryDelayMs } from './retry.ts';
+import { resumableStream } from './stream-attempts.ts';
+import { createCallObserver, type ObservedCall } from './telemetry.ts';
+
+/** Attempts that never left may be made this often, whatever the contract says of retries. */
+const mostUnsent = 5;
+
+/** One attempt on an endpoint. */
+export type Try<T> = (endpoint: Endpoint, metadata: ReturnType<CallPlan['metadata']>) => Promise<T>;
+
+/** Calls over pools of instances: plans, picks, tries, and tries again where the contract allows. */
+export function createCaller(
+  contract: Contract,
+  poolOf: (service: string) => Pool,
+): Pick<Mesh, 'unary' | 'serverStream'> {
+  const observe = createCallObserver();
+
+  async function unary(path: string, request: Uint8Array, options: CallOptions = {}): Promise<UnaryResult> {
+    const plan = planCall(contract, path, options);
+    const observed = observe(path);
+    const { deadlineMs, signals } = plan;
+    try {
+      const result = await attempts(plan, poolOf(plan.rule.service), observed, (endpoint, metadata) =>
+        endpoint.connection.unary({ path, request, metadata, deadlineMs, signals }),
+      );
+      observed.ended('OK');
+      return result;
+    } catch (error) {
+      observed.ended(codeOf(error));
+      throw error;
+    }
+  }
+
+  function serverStream(path: string, request: Uint8Array, options: CallOptions = {}): StreamResult {
+    const observed = observe(path);
+    const left = new AbortController();
+    return resumableStream({
+      begin: (begun) => {
+        const plan = planCall(contract, path, options);
+        const { deadlineMs } = plan;
+        const signals = [...plan.signals, left.signal];
+        return attempts({ ...plan, signals }, poolOf(plan.rule.service), observed, (endpoint, metadata) =>
+          begun(endpoint.connection.serverStream({ path, request, metadata, deadlineMs, signals }), endpoint),
+        );
+      },
+      onLeave: () => left.abort(),
+      onEnd: (error) => observed.ended(error === undefined ? 'OK' : codeOf(error)),
+    });
+  }
+
+  return { unary, serverStream };
+}
+
+/** Tries until one attempt succeeds, or the contract, the budget or the deadline says stop. */
+async function attempts<T>(plan: CallPlan, pool: Pool, observed: ObservedCall, attempt: Try<T>): Promise<T> {
+  const tried = new Set<Endpoint>();
+  let made = 0;
+  let unsent = 0;
+  pool.budget.deposit();
+  for (;;) {
+    if (plan.signals.some((signal) => signal.aborted)) throw cancelled();
+    const endpoint = pool.pick(tried) ?? (await pool.whenReady(patienceMs(plan), plan.signals));
+    tried.add(endpoint);
+    const metadata = plan.metadata();
+    observed.inject(metadata);
+    try {
+      return await tryOn(pool, endpoint, metadata, attempt);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      if (neverLeft(error) && unsent < mostUnsent) {
+        unsent += 1;
+        continue;
+      }
+      made += 1;
+      if (made >= plan.attempts || !mayRetry(plan.rule, error, made) || !pool.budget.withdraw()) throw error;
+      const waitMs = retryDelayMs(error, made, Math.random);
+      if (Date.now() + waitMs >= plan.deadlineMs) throw error;
+      observed.retried(error.code);
+      await pause(waitMs, plan.signals, error);
+    }
+  }
+}
+
+async function tryOn<T>(
+  pool: Pool,
+  endpoint: Endpoint,
+  metadata: Parameters<Try<T>>[1],
+  attempt: Try<T>,
+): Promise<T> {
+  const startedAt = performance.now();
+  const through = (code: Parameters<Endpoint['observe']>[1]): void => {
+    endpoint.inFlight -= 1;
+    if (endpoint.observe(performance.now() - startedAt, code)) pool.eject(endpoint);
+  };
+  endpoint.inFlight += 1;
+  try {
+    const result = await attempt(endpoint, metadata);
+    through('OK');
+    return result;
+  } catch (error) {
+    through(codeOf(error));
+    throw error;
+  }
+}
+
+/** Waiting for an instance ends a little before the deadline, so that the caller still hears why. */
+function patienceMs({ deadlineMs }: CallPlan): number {
+  const left = deadlineMs - Date.now();
+  return Math.min(30_000, left - Math.min(100, left / 10));
+}
+
+async function pause(ms: number, signals: readonly AbortSignal[], error: ServiceError): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal: AbortSignal.any([...signals]) });
+  } catch {
+    // Cancelled while it waited: the attempt's own error says more.
+    throw error;
+  }
+}
+
+function cancelled(): ServiceError {
+  return new ServiceError('CANCELLED', 'CANCELLED', 'the call was cancelled');
+}
+
+function codeOf(error: unknown): ServiceError['code'] {
+  return error instanceof ServiceError ? error.code : 'INTERNAL';
+}

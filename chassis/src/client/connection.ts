@@ -1,0 +1,28 @@
+import type { Metadata } from '@grpc/grpc-js';
+import type { StreamResult, UnaryResult } from './mesh.ts';
+
+/** One attempt of a call. */
+export interface Attempt {
+  readonly path: string;
+  readonly request: Uint8Array;
+  /** The connection's own from now on. */
+  readonly metadata: Metadata;
+  /** Epoch milliseconds; Infinity for none. */
+  readonly deadlineMs: number;
+  readonly signals: readonly AbortSignal[];
+}
+
+/**
+ * A connection to one instance, that keeps itself up. Attempts fail with a ServiceError: the
+ * upstream's own, or UNAVAILABLE with reason NOT_SENT or CONNECTION_LOST (see retry.ts).
+ */
+export interface Connection {
+  readonly ready: boolean;
+  unary(attempt: Attempt): Promise<UnaryResult>;
+  serverStream(attempt: Attempt): StreamResult;
+  /** Lets go: no new attempts, those in flight go on. */
+  close(): void;
+}
+
+/** Opens a connection to `host:port`, whose certificate must name `workload` (any of the mesh if undefined). */
+export type Connect = (address: string, workload: string | undefined, onChange: () => void) => Connection;

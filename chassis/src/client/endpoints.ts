@@ -1,0 +1,89 @@
+import type { Contract } from '../contract.ts';
+import type { Instance, Resolver } from '../discovery/registry.ts';
+import type { Logger } from '../logger.ts';
+import type { Connect } from './connection.ts';
+import { Endpoint } from './endpoint.ts';
+import { grpcConnect } from './grpc-connection.ts';
+import type { MeshOptions } from './mesh.ts';
+import { Pool } from './pool.ts';
+
+interface Shared {
+  readonly endpoint: Endpoint;
+  /** The services whose lists name it. */
+  readonly services: Set<string>;
+}
+
+/** Follows the resolver: a pool per gRPC service, and one endpoint per instance however many it serves. */
+export class Endpoints {
+  readonly #resolver: Resolver;
+  readonly #connect: Connect;
+  readonly #logger: Logger;
+  readonly #workloads: Map<string, string | undefined>;
+  readonly #pools = new Map<string, Pool>();
+  readonly #shared = new Map<string, Shared>();
+  readonly #stops: (() => void)[] = [];
+
+  constructor(options: MeshOptions) {
+    this.#resolver = options.resolver;
+    this.#logger = options.logger;
+    this.#connect = options.connect ?? grpcConnect(options.tls, options.trustDomain ?? 'weft.local');
+    this.#workloads = workloads(options.contract);
+  }
+
+  /** The pool of a service; it is watched from the first time on that somebody asks. */
+  pool(service: string): Pool {
+    let pool = this.#pools.get(service);
+    if (pool === undefined) {
+      pool = new Pool(service);
+      this.#pools.set(service, pool);
+      const found = pool;
+      this.#stops.push(this.#resolver.watch(service, (instances) => this.#update(found, instances)));
+    }
+    return pool;
+  }
+
+  close(): void {
+    for (const stop of this.#stops) stop();
+    for (const { endpoint } of this.#shared.values()) endpoint.connection.close();
+    this.#shared.clear();
+  }
+
+  #update(pool: Pool, instances: readonly Instance[]): void {
+    const { service } = pool;
+    const workload = this.#workloads.get(service);
+    const keep = new Set<string>();
+    pool.update(instances, (instance) => {
+      const key = `${workload} ${instance.id} ${instance.address} ${instance.weight}`;
+      keep.add(key);
+      return this.#endpoint(key, service, instance, workload);
+    });
+    for (const [key, { endpoint, services }] of this.#shared) {
+      if (keep.has(key) || !services.delete(service)) continue;
+      if (services.size > 0) continue;
+      this.#shared.delete(key);
+      endpoint.connection.close();
+      this.#logger.info({ workload, address: endpoint.instance.address }, 'instance gone');
+    }
+  }
+
+  #endpoint(key: string, service: string, instance: Instance, workload: string | undefined): Endpoint {
+    const known = this.#shared.get(key);
+    if (known !== undefined) {
+      known.services.add(service);
+      return known.endpoint;
+    }
+    const services = new Set([service]);
+    const onChange = (): void => {
+      for (const name of services) this.#pools.get(name)?.changed();
+    };
+    const endpoint = new Endpoint(instance, this.#connect(instance.address, workload, onChange));
+    this.#shared.set(key, { endpoint, services });
+    this.#logger.info({ workload, address: instance.address, instance: instance.id }, 'instance found');
+    return endpoint;
+  }
+}
+
+/** Which workload's certificate an instance of a gRPC service must show (weft.v1.served_by). */
+function workloads(contract: Contract): Map<string, string | undefined> {
+  return new Map([...contract.methods.values()].map(({ service, servedBy }) => [service, servedBy]));
+}

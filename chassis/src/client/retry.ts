@@ -1,0 +1,32 @@
+import type { MethodRule } from '../contract.ts';
+import { ServiceError } from '../errors.ts';
+
+const firstDelayMs = 20;
+const longestDelayMs = 500;
+
+/** Raised by a connection: the request never left this process, so any method may be tried again. */
+export const notSent = 'NOT_SENT';
+/** Raised by a connection: it broke, and nobody knows whether the request was served. */
+export const connectionLost = 'CONNECTION_LOST';
+
+/** Whether an attempt failed before anything was sent. */
+export function neverLeft(error: unknown): error is ServiceError {
+  return error instanceof ServiceError && error.reason === notSent && error.domain === undefined;
+}
+
+/**
+ * Whether the contract lets a failed attempt be made again, `attempts` having been made: idempotent
+ * methods only, on UNAVAILABLE, or on RESOURCE_EXHAUSTED when the server says when (gRFC A6).
+ */
+export function mayRetry(rule: MethodRule, error: ServiceError, attempts: number): boolean {
+  if (!rule.idempotent || attempts >= rule.maxAttempts) return false;
+  const { code, retryAfterMs } = error;
+  if (retryAfterMs !== undefined && retryAfterMs < 0) return false;
+  return code === 'UNAVAILABLE' || (code === 'RESOURCE_EXHAUSTED' && retryAfterMs !== undefined);
+}
+
+/** How long to wait before the next attempt, milliseconds: as the server asks, else exponential with full jitter. */
+export function retryDelayMs(error: ServiceError, attempts: number, random: () => number): number {
+  if (error.retryAfterMs !== undefined && error.retryAfterMs >= 0) return error.retryAfterMs;
+  return random() * Math.min(longestDelayMs, firstDelayMs * 2 ** (attempts - 1));
+}

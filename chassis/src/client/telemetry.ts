@@ -1,0 +1,44 @@
+import type { Metadata } from '@grpc/grpc-js';
+import { context, metrics, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { ATTR_RPC_STATUS_CODE, METRIC_RPC_CLIENT_CALL_DURATION } from '@opentelemetry/semantic-conventions';
+import type { CodeName } from '../errors.ts';
+import { metadataSetter } from '../metadata-carrier.ts';
+import { durationAdvice, rpcAttributes } from '../rpc-attributes.ts';
+
+const scope = '@weft/chassis';
+
+/** One call, all its attempts together. */
+export interface ObservedCall {
+  /** Writes the trace context (W3C) for the next hop. */
+  inject(metadata: Metadata): void;
+  retried(code: CodeName): void;
+  ended(code: CodeName | 'OK'): void;
+}
+
+/** A client span and the duration of every call. */
+export function createCallObserver(): (path: string) => ObservedCall {
+  const tracer = trace.getTracer(scope);
+  const duration = metrics.getMeter(scope).createHistogram(METRIC_RPC_CLIENT_CALL_DURATION, durationAdvice);
+  return (path) => {
+    const startedAt = performance.now();
+    const span = tracer.startSpan(path.slice(1), {
+      kind: SpanKind.CLIENT,
+      attributes: rpcAttributes(path),
+    });
+    const active = trace.setSpan(context.active(), span);
+    return {
+      inject: (metadata) => propagation.inject(active, metadata, metadataSetter),
+      retried: (code) => {
+        if (span.isRecording()) span.addEvent('retry', { [ATTR_RPC_STATUS_CODE]: code });
+      },
+      ended: (code) => {
+        duration.record((performance.now() - startedAt) / 1000, rpcAttributes(path, code));
+        if (span.isRecording()) {
+          span.setAttribute(ATTR_RPC_STATUS_CODE, code);
+          if (code !== 'OK') span.setStatus({ code: SpanStatusCode.ERROR });
+        }
+        span.end();
+      },
+    };
+  };
+}

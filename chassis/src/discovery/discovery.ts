@@ -1,0 +1,30 @@
+import type { Contract } from '../contract.ts';
+import { etcdRegistry, etcdResolver, type EtcdOptions } from './etcd/etcd.ts';
+import { dnsResolver, parseAddressList, staticResolver } from './listed.ts';
+import type { Registry, Resolver } from './registry.ts';
+
+/** What REGISTRY names. */
+export interface Discovery {
+  readonly resolver: Resolver;
+  /** Undefined where instances are known without registering: `static:` and `dns:`. */
+  readonly registry: Registry | undefined;
+}
+
+/**
+ * Opens what REGISTRY names: `etcd://host:port[,host:port][/prefix]`, `static:<list or file>` or
+ * `dns:host:port`. Connects to nothing yet. Throws when it is none of these, with what is wrong.
+ */
+export function openDiscovery(url: string, contract: Contract, options: EtcdOptions): Discovery {
+  const [scheme = ''] = url.split(':', 1);
+  const rest = url.slice(scheme.length + 1);
+  switch (scheme) {
+    case 'etcd':
+      return { resolver: etcdResolver(url, options), registry: etcdRegistry(url, options) };
+    case 'static':
+      return { resolver: staticResolver(parseAddressList(rest), contract), registry: undefined };
+    case 'dns':
+      return { resolver: dnsResolver(rest, contract, options.logger), registry: undefined };
+    default:
+      throw new Error('is none of etcd://…, static:… and dns:…');
+  }
+}
