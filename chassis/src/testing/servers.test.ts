@@ -25,7 +25,7 @@ test('a test database belongs to its user alone, who sees no other', async () =>
 });
 
 test('etcd of the run answers', async () => {
-  const answer = await fetch(`${process.env['WEFT_TEST_ETCD']!.replace('etcd:', 'http:')}/health`);
+  const answer = await fetch(`${String(process.env['WEFT_TEST_ETCD']).replace('etcd:', 'http:')}/health`);
   expect(await answer.json()).toMatchObject({ health: 'true' });
 });
 

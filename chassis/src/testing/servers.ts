@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly log?: string;
   /** True: the server outlives this process. Default: it never does, not even after a SIGKILL. */
   readonly detached?: boolean;
+  /** Called with its pid as soon as it has one, before it is ready. */
+  readonly onStart?: (pid: number) => void;
 }
 
 interface Server {
@@ -84,8 +86,7 @@ export async function startEtcd(
       detached: options.detached ?? false,
       ...folder.temporary,
     });
-    await server.waitUntil(() => etcdIsHealthy(client), startTimeoutMs);
-    return server;
+    return ready(server, () => etcdAnswers(client), options.onStart);
   };
   let server = await launch();
   return {
@@ -146,8 +147,7 @@ export async function startDatabase(options: ServerOptions = {}): Promise<Databa
       detached: options.detached ?? false,
       ...folder.temporary,
     });
-    await server.waitUntil(() => databaseAnswers(adminUrl), startTimeoutMs);
-    return server;
+    return ready(server, () => databaseAnswers(adminUrl), options.onStart);
   };
   let server = await launch();
   return {
@@ -175,7 +175,23 @@ async function dataFolder(given: string | undefined) {
   return { path: given, temporary: {} };
 }
 
-async function etcdIsHealthy(url: string): Promise<boolean> {
+async function ready(
+  server: ServerProcess,
+  answers: () => Promise<boolean>,
+  onStart: ServerOptions['onStart'],
+): Promise<ServerProcess> {
+  onStart?.(server.pid);
+  try {
+    await server.waitUntil(answers, startTimeoutMs);
+    return server;
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+/** Whether an etcd answers at this http URL and says that it is healthy. */
+export async function etcdAnswers(url: string): Promise<boolean> {
   try {
     const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(2_000) });
     return answer.ok;
@@ -184,7 +200,8 @@ async function etcdIsHealthy(url: string): Promise<boolean> {
   }
 }
 
-async function databaseAnswers(url: string): Promise<boolean> {
+/** Whether a database accepts a connection with this URL. */
+export async function databaseAnswers(url: string): Promise<boolean> {
   try {
     const connection = await createConnection({ uri: url, connectTimeout: 2_000 });
     await connection.end();

@@ -1,0 +1,61 @@
+.DEFAULT_GOAL := help
+.PHONY: help up down status logs clean call load demo test check generate build format bench
+
+WEFT := sh tools/bootstrap.sh
+# A program of node_modules, under the right Node.
+RUN := $(WEFT) exec
+
+help: ## lists what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## brings up everything, from a bare machine to a ready shop; run again, it restarts what changed
+	@$(WEFT) up
+
+down: ## ends everything that up started
+	@$(WEFT) down
+
+status: ## each process, its ports, health and lease, and the instances in etcd
+	@$(WEFT) status
+
+logs: ## the last lines of each log, or of one: SERVICE=catalog; goes on in a terminal
+	@tail -n 50 $$([ ! -t 1 ] || echo -F) .weft/log/$(or $(SERVICE),*).log
+
+clean: ## ends everything and removes what was made here: data, certificates, generated and compiled code
+	@$(WEFT) clean
+
+demo: ## the whole story through REST, step by step
+	@$(WEFT) demo
+
+call: export METHOD := $(value METHOD)
+call: export DATA := $(value DATA)
+call: export TOKEN := $(value TOKEN)
+call: ## calls a method over mutual TLS: METHOD=package.Service/Method DATA='{…}' [TOKEN=…] [SERVICE=…]
+	@$(WEFT) call
+
+load: ## orders and reads at a steady rate: RATE=50 SECONDS=60
+	@$(WEFT) load
+
+test: ## every test, on its own etcd and database; one package: ONLY=services/catalog
+	@$(WEFT) servers
+	@NODE_OPTIONS=--experimental-vm-modules $(RUN) jest $(ONLY)
+
+check: ## what CI runs: format, lint, types, contracts, lockfile, every test
+	@$(WEFT) prepare
+	$(RUN) oxfmt --check
+	$(RUN) oxlint
+	$(RUN) buf lint
+	@$(RUN) sh tools/check-lockfile.sh
+	@$(MAKE) --no-print-directory test
+
+generate: ## types, codecs and the descriptor set, from proto/
+	@$(WEFT) generate
+
+build: ## compiles everything
+	@$(WEFT) prepare
+
+format: ## formats everything
+	@$(WEFT) prepare
+	$(RUN) oxfmt
+
+bench: ## measures: start, memory, orders, reads; asserts nothing
+	@$(WEFT) bench

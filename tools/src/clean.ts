@@ -1,0 +1,31 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { dockerAnswers, removeContainer, removeVolume } from './docker.ts';
+import { endProcess } from './end-process.ts';
+import { runTool } from './fail.ts';
+import { containerName } from './infrastructure.ts';
+import { root, weftFolder } from './paths.ts';
+import { Records } from './records.ts';
+
+await runTool(async () => {
+  await Promise.all(new Records(weftFolder).all().map((record) => endProcess(record)));
+  if (await dockerAnswers())
+    for (const server of ['etcd', 'database'] as const) {
+      await removeContainer(containerName(weftFolder, server));
+      await removeVolume(containerName(weftFolder, server));
+    }
+  const packages = [
+    'proto',
+    'chassis',
+    'edge',
+    'services/catalog',
+    'services/identity',
+    'services/ordering',
+    'tools',
+    'e2e',
+    'bench',
+  ];
+  const made = ['proto/gen', ...packages.flatMap((name) => [`${name}/dist`, `${name}/tsconfig.tsbuildinfo`])];
+  for (const path of [...made.map((name) => join(root, name)), weftFolder])
+    await rm(path, { recursive: true, force: true });
+});

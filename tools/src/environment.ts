@@ -1,0 +1,56 @@
+import { identityFiles } from './certificates.ts';
+import type { DatabaseUrls } from './databases.ts';
+import type { Ports } from './ports.ts';
+import { keyEncryptionKeyFile, type AdminLogin } from './secrets.ts';
+import type { WorkloadName } from './workloads.ts';
+
+/** What the processes of one system have in common. */
+export interface SystemSettings {
+  /** Where certificates, logs and data are. */
+  readonly folder: string;
+  readonly ports: Ports;
+  /** As REGISTRY takes it. */
+  readonly registry: string;
+  readonly databases: DatabaseUrls;
+  readonly admin: AdminLogin;
+}
+
+/** Of the starting shell only this reaches a service, so that a stray variable changes nothing. */
+const inherited = /^(PATH|HOME|TMPDIR|TZ|LANG|LC_.*|LOG_LEVEL|OTEL_.*|WEFT_FAILPOINT.*|NODE_EXTRA_CA_CERTS)$/;
+
+/** The whole environment of a workload's process. */
+export function workloadEnvironment(
+  name: WorkloadName,
+  settings: SystemSettings,
+  overrides: NodeJS.ProcessEnv = {},
+): NodeJS.ProcessEnv {
+  const { ports, folder, registry, databases, admin } = settings;
+  const upper = name.toUpperCase() as Uppercase<WorkloadName>;
+  const files = identityFiles(folder, name);
+  const databaseUrl = databases[name];
+  return {
+    ...Object.fromEntries(Object.entries(process.env).filter(([variable]) => inherited.test(variable))),
+    NODE_ENV: 'development',
+    ...(name === 'edge'
+      ? { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(ports.EDGE_PORT) }
+      : { GRPC_HOST: '127.0.0.1', GRPC_PORT: String(ports[`${upper}_PORT`]) }),
+    ADMIN_HOST: '127.0.0.1',
+    ADMIN_PORT: String(ports[`${upper}_ADMIN_PORT`]),
+    REGISTRY: registry,
+    TLS_CA_FILE: files.ca,
+    TLS_CERT_FILE: files.cert,
+    TLS_KEY_FILE: files.key,
+    TOKEN_ISSUER: 'https://identity.weft.local',
+    TOKEN_AUDIENCE: 'weft',
+    TOKEN_KEYS: 'shop.identity.v1.KeyService/GetKeySet',
+    ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
+    ...(name === 'identity'
+      ? {
+          KEY_ENCRYPTION_KEY_FILE: keyEncryptionKeyFile(folder),
+          ADMIN_EMAIL: admin.email,
+          ADMIN_PASSWORD: admin.password,
+        }
+      : {}),
+    ...overrides,
+  };
+}

@@ -1,0 +1,102 @@
+import { relative } from 'node:path';
+import pc from 'picocolors';
+import { ensureDatabases } from './databases.ts';
+import { identityFiles } from './certificates.ts';
+import { runTool } from './fail.ts';
+import { chooseSources, ensureDatabase, ensureEtcd } from './infrastructure.ts';
+import { releaseLockAtExit } from './lock.ts';
+import { root, weftFolder as folder } from './paths.ts';
+import { assertFree, portsFromEnvironment, type Ports } from './ports.ts';
+import { Processes } from './processes.ts';
+import { adminLogin, type AdminLogin } from './secrets.ts';
+import { bringUpShop, edgeUrl } from './shop.ts';
+import { Steps } from './steps.ts';
+import { workloads } from './workloads.ts';
+
+releaseLockAtExit();
+await runTool(async () => {
+  const ports = portsFromEnvironment();
+  const processes = new Processes({ folder, detached: true });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(
+      signal,
+      () => void giveUp(processes).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143)),
+    );
+  try {
+    await bringUp(ports, processes);
+  } catch (error) {
+    await giveUp(processes);
+    throw error;
+  }
+  process.stdout.write(welcome(ports, adminLogin(folder)));
+});
+
+async function bringUp(ports: Ports, processes: Processes): Promise<void> {
+  const steps = new Steps();
+  const sources = await steps.run(
+    'etcd and a database',
+    () => chooseSources(),
+    () => undefined,
+  );
+  await assertFree(needed(ports, processes, sources));
+  const place = { folder, ports, processes };
+  const note = ({ started, url }: { started: boolean; url: string }) =>
+    started ? new URL(url).host : `${new URL(url).host} runs`;
+  const [etcd, database] = await Promise.all([
+    steps.run('etcd', () => ensureEtcd(sources.etcd, place), note),
+    steps.run('database', () => ensureDatabase(sources.database, place), note),
+  ]);
+  const databases = await steps.run(
+    'databases',
+    () => ensureDatabases(database.url, folder),
+    (urls) => (database.started ? Object.keys(urls).join(', ') : undefined),
+  );
+  await bringUpShop({
+    folder,
+    ports,
+    registry: etcd.url,
+    databases,
+    admin: adminLogin(folder),
+    processes,
+    steps,
+  });
+}
+
+/** The ports that something will listen on and nothing of ours does yet. */
+function needed(
+  ports: Ports,
+  processes: Processes,
+  { etcd, database }: Awaited<ReturnType<typeof chooseSources>>,
+): Partial<Ports> {
+  const ours = new Set(processes.ports());
+  const unused = (name: string) =>
+    (etcd.kind === 'given' && name.startsWith('ETCD')) ||
+    (database.kind === 'given' && name.startsWith('DATABASE'));
+  return Object.fromEntries(Object.entries(ports).filter(([name, port]) => !ours.has(port) && !unused(name)));
+}
+
+async function giveUp(processes: Processes): Promise<void> {
+  process.stderr.write(pc.dim('  ending what was started\n'));
+  await processes.endStarted();
+}
+
+function welcome(ports: Ports, admin: AdminLogin): string {
+  const { ca, cert, key } = identityFiles(folder, 'operator');
+  const path = (file: string) => relative(root, file);
+  const grpcurl = `grpcurl -cacert ${path(ca)} -cert ${path(cert)} -key ${path(key)}`;
+  const services = workloads.filter(({ name }) => name !== 'edge');
+  const port = (name: string) => ports[`${name.toUpperCase()}_PORT` as keyof Ports];
+  return `
+${pc.bold('The shop is open:')} ${edgeUrl({ ports }).replace('127.0.0.1', 'localhost')}/v1/products
+
+  admin      ${admin.email}  ${admin.password}  (kept in .weft/admin.json)
+  gRPC       ${services.map(({ name }) => `${name} localhost:${port(name)}`).join(', ')}
+  grpcurl    ${grpcurl} localhost:${ports.CATALOG_PORT} list
+
+Try next
+  make demo                        an order from sign-up to CONFIRMED, and what happens when it cannot be
+  make call METHOD=shop.catalog.v1.ProductService/ListProducts DATA='{"pageSize": 1}'
+  make load RATE=50 SECONDS=60     orders and reads at a steady rate
+  make status | make logs | make down
+`;
+}
