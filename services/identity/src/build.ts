@@ -39,9 +39,11 @@ export async function build(parts: DataParts<Tables, typeof config>): Promise<Bu
       implement(KeyServiceService, keyService(ring)),
       implement(WalletServiceService, walletService(database, saga)),
     ],
-    // Asked for again when a token names a key that another instance may just have made.
+    // Asked again when a token names a key that is not known: another instance may just have made it.
     keys: async () => {
-      await ring.refresh();
+      await ring
+        .refresh()
+        .catch((err: unknown) => logger.warn({ err }, 'the signing keys could not be read'));
       return ring.keySet();
     },
     background: [ring.background, sessionCleanup(database, logger)],

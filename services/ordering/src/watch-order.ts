@@ -1,0 +1,43 @@
+import type { CallContext } from '@weft/chassis/call-context';
+import { ServiceError } from '@weft/chassis/errors';
+import { requireUser } from '@weft/chassis/server/require-user';
+import type { Order } from '@weft/proto/shop/ordering/v1/order';
+import type { Kysely } from 'kysely';
+import { isFinal } from './order.ts';
+import { visibleOrder } from './order-access.ts';
+import type { OrderFeed } from './order-feed.ts';
+import { orderMessage } from './order-message.ts';
+import type { Tables } from './tables.ts';
+
+/** Far above the time in which an order is decided: only a broken saga gets there. */
+const longestWatchMs = 5 * 60_000;
+
+/**
+ * Yields the order at once and after each change, until its status is final or the caller goes away. It
+ * ends with UNAVAILABLE when this instance stops, and after five minutes.
+ */
+export async function* watchOrder(
+  db: Kysely<Tables>,
+  feed: OrderFeed,
+  id: string,
+  context: CallContext,
+): AsyncGenerator<Order> {
+  const user = requireUser(context);
+  await visibleOrder(db, id, user);
+  const timeout = AbortSignal.timeout(longestWatchMs);
+  const signal = AbortSignal.any([context.signal, timeout]);
+  const watch = feed.watch(id.toLowerCase());
+  try {
+    for (let seen: number | undefined; !signal.aborted;) {
+      const order = await visibleOrder(db, id, user);
+      if (order.version !== seen) yield orderMessage(order);
+      if (isFinal(order.status)) return;
+      seen = order.version;
+      await watch.change(seen, signal);
+    }
+    if (timeout.aborted)
+      throw new ServiceError('UNAVAILABLE', 'WATCH_TOO_LONG', 'still pending; watch again');
+  } finally {
+    watch.close();
+  }
+}
