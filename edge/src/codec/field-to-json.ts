@@ -1,0 +1,62 @@
+import type { DescEnum, DescField, ScalarType } from '@bufbuild/protobuf';
+import { enumTexts, scalarToJson, wireType, zeroText } from './scalar-to-json.ts';
+import type { WireReader } from './wire-reader.ts';
+
+/** Reads one value of a field that holds no message. */
+export interface ScalarReader {
+  readonly wire: number;
+  /** undefined: a value that counts as an unknown field. */
+  read(reader: WireReader): string | undefined;
+}
+
+export function scalarReader(type: ScalarType): ScalarReader {
+  return { wire: wireType(type), read: scalarToJson(type) };
+}
+
+export function enumReader(type: DescEnum): ScalarReader {
+  const texts = enumTexts(type);
+  return {
+    wire: 0,
+    read(reader) {
+      const number = reader.varint32() | 0;
+      return texts.get(number) ?? (type.open ? String(number) : undefined);
+    },
+  };
+}
+
+/** An enum's default: its first value, which proto3 wants to be 0. */
+export function enumZero(type: DescEnum): string {
+  return enumTexts(type).get(type.values[0]?.number ?? 0) ?? '0';
+}
+
+/** The bytes of a message field, length-delimited or a group; undefined for any other wire type, skipped. */
+export function messageBytes(reader: WireReader, tag: number): Uint8Array | undefined {
+  if ((tag & 7) === 2) {
+    const end = reader.delimited();
+    const part = reader.bytes.subarray(reader.pos, end);
+    reader.pos = end;
+    return part;
+  }
+  if ((tag & 7) === 3) {
+    const start = reader.pos;
+    return reader.bytes.subarray(start, reader.group(tag));
+  }
+  reader.skip(tag);
+  return undefined;
+}
+
+/** The text of a field that is not set; a message has none. */
+export function absentText(field: DescField): string | undefined {
+  switch (field.fieldKind) {
+    case 'list':
+      return '[]';
+    case 'map':
+      return '{}';
+    case 'enum':
+      return enumZero(field.enum);
+    case 'scalar':
+      return zeroText(field.scalar);
+    case 'message':
+      return undefined;
+  }
+}

@@ -1,0 +1,75 @@
+/** A number of JSON that a double cannot hold: its text, for 64-bit fields. */
+export class BigNumber {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+export type Json = null | boolean | number | string | BigNumber | Json[] | { [key: string]: Json };
+
+/** A body that is not JSON, or not within the limits. */
+export class JsonTextError extends Error {
+  override readonly name = 'JsonTextError';
+  /** The body is JSON, but too deep. */
+  readonly tooDeep: boolean;
+
+  constructor(message: string, tooDeep = false) {
+    super(message);
+    this.tooDeep = tooDeep;
+  }
+}
+
+/**
+ * Parses JSON (RFC 8259). The last of duplicate keys wins, `__proto__` is a key like any other, and
+ * integers beyond 2^53 keep their digits. Throws a JsonTextError that says where the text is wrong.
+ */
+export function parseJson(text: string, maxDepth: number): Json {
+  checkDepth(text, maxDepth);
+  try {
+    // The reviver costs, so it runs only where a number may have more digits than a double.
+    return (longNumber.test(text) ? JSON.parse(text, keepDigits as never) : JSON.parse(text)) as Json;
+  } catch (error) {
+    throw new JsonTextError(describeSyntaxError(error, text));
+  }
+}
+
+const longNumber = /\d{16}|\d[eE]/;
+
+function keepDigits(_key: string, value: Json, context: { readonly source?: string }): Json {
+  if (typeof value !== 'number' || context.source === undefined) return value;
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? new BigNumber(context.source) : value;
+}
+
+/** Counts brackets outside of strings, without recursion, before anything recursive sees the text. */
+function checkDepth(text: string, maxDepth: number): void {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (inString) {
+      if (char === 0x5c) i++;
+      else if (char === 0x22) inString = false;
+    } else if (char === 0x22) {
+      inString = true;
+    } else if (char === 0x7b || char === 0x5b) {
+      if (++depth > maxDepth) throw new JsonTextError(`is nested deeper than ${maxDepth} levels`, true);
+    } else if (char === 0x7d || char === 0x5d) {
+      depth--;
+    }
+  }
+}
+
+function describeSyntaxError(error: unknown, text: string): string {
+  const message = error instanceof Error ? error.message : '';
+  const position = /\(line (\d+) column (\d+)\)/.exec(message);
+  if (position !== null) return `is not valid JSON at line ${position[1]}, column ${position[2]}`;
+  if (text.trim() === '' || message.includes('Unexpected end')) return 'is not valid JSON: it ends too early';
+  return 'is not valid JSON';
+}
+
+/** Whether a value is a JSON object; a BigNumber is a number. */
+export function isObject(json: Json): json is { [key: string]: Json } {
+  return typeof json === 'object' && json !== null && !Array.isArray(json) && !(json instanceof BigNumber);
+}

@@ -1,0 +1,78 @@
+import { ValueFault } from './scalar-from-json.ts';
+
+/** Seconds and nanoseconds, of a Timestamp (since 1970) or a Duration. */
+export interface Time {
+  readonly seconds: bigint;
+  readonly nanos: number;
+}
+
+const timestamp =
+  /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))$/;
+/** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, the range of google.protobuf.Timestamp. */
+const minTimestamp = -62_135_596_800;
+const maxTimestamp = 253_402_300_799;
+/** About 10,000 years, the range of google.protobuf.Duration. */
+const maxDuration = 315_576_000_000n;
+
+/** Reads RFC 3339, as google/protobuf/timestamp.proto narrows it. Throws a ValueFault. */
+export function timestampFromText(text: string): Time {
+  const match = timestamp.exec(text);
+  if (match === null) throw new ValueFault('is not an RFC 3339 time such as 2030-01-31T08:30:00Z');
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1, 7).map(Number);
+  const offsetMinutes = Number(match[9] ?? 0) * 60 + Number(match[10] ?? 0);
+  const valid =
+    month >= 1 &&
+    month <= 12 &&
+    day >= 1 &&
+    day <= daysIn(year, month) &&
+    hour < 24 &&
+    minute < 60 &&
+    second < 60 &&
+    Number(match[9] ?? 0) < 24 &&
+    Number(match[10] ?? 0) < 60;
+  if (!valid) throw new ValueFault('is not a valid date and time');
+  // setUTCFullYear, since Date.UTC takes the years 0 to 99 for 1900 to 1999.
+  const days = new Date(0).setUTCFullYear(year, month - 1, day) / 86_400_000;
+  const local = days * 86_400 + hour * 3600 + minute * 60 + second;
+  const seconds = local - (match[8] === '-' ? -60 : 60) * offsetMinutes;
+  if (seconds < minTimestamp || seconds > maxTimestamp) throw new ValueFault('is not in the years 1 to 9999');
+  return { seconds: BigInt(seconds), nanos: Number((match[7] ?? '').padEnd(9, '0')) };
+}
+
+function daysIn(year: number, month: number): number {
+  if (month !== 2) return [4, 6, 9, 11].includes(month) ? 30 : 31;
+  return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28;
+}
+
+/** RFC 3339 in UTC with 0, 3, 6 or 9 digits of a fraction; undefined when it is out of range. */
+export function timestampToText({ seconds, nanos }: Time): string | undefined {
+  if (seconds < minTimestamp || seconds > maxTimestamp || nanos < 0 || nanos > 999_999_999) return undefined;
+  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}${fraction(nanos)}Z`;
+}
+
+/** Reads `1.5s`. Throws a ValueFault. */
+export function durationFromText(text: string): Time {
+  const match = /^(-?)(\d{1,12})(?:\.(\d{1,9}))?s$/.exec(text);
+  if (match === null) throw new ValueFault('is not a duration such as 1.5s');
+  const sign = match[1] === '-' ? -1 : 1;
+  const seconds = BigInt(match[2] ?? 0);
+  if (seconds > maxDuration) throw new ValueFault('is longer than 315576000000s');
+  const nanos = Number((match[3] ?? '').padEnd(9, '0'));
+  return { seconds: seconds * BigInt(sign), nanos: nanos === 0 ? 0 : nanos * sign };
+}
+
+/** `1.5s`; undefined when it is out of range, or its parts differ in sign. */
+export function durationToText({ seconds, nanos }: Time): string | undefined {
+  const mixed = (seconds > 0n && nanos < 0) || (seconds < 0n && nanos > 0);
+  const magnitude = seconds < 0n ? -seconds : seconds;
+  if (mixed || magnitude > maxDuration || Math.abs(nanos) > 999_999_999) return undefined;
+  const sign = seconds < 0n || nanos < 0 ? '-' : '';
+  return `${sign}${magnitude}${fraction(Math.abs(nanos))}s`;
+}
+
+function fraction(nanos: number): string {
+  if (nanos === 0) return '';
+  const digits = String(nanos).padStart(9, '0');
+  if (digits.endsWith('000000')) return `.${digits.slice(0, 3)}`;
+  return `.${digits.endsWith('000') ? digits.slice(0, 6) : digits}`;
+}
