@@ -30,9 +30,12 @@ export async function runContainer(container: Container): Promise<void> {
   await spawn(
     'docker',
     [
-      ...['run', '--detach', '--name', name, '--publish', `127.0.0.1:${port}:${inside}`],
-      ...Object.keys(environment).flatMap((variable) => ['--env', variable]),
-      ...(volume === undefined ? [] : ['--volume', volume.join(':')]),
+      'run',
+      '--detach',
+      `--name=${name}`,
+      `--publish=127.0.0.1:${port}:${inside}`,
+      ...Object.keys(environment).map((variable) => `--env=${variable}`),
+      ...(volume === undefined ? [] : [`--volume=${volume.join(':')}`]),
       image,
       ...args,
     ],

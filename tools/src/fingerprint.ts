@@ -10,7 +10,7 @@ import type { Workload } from './workloads.ts';
  */
 export function workloadFingerprint({ packages }: Workload, environment: NodeJS.ProcessEnv): string {
   const hash = createHash('sha256');
-  for (const [name, value] of Object.entries(environment).sort()) {
+  for (const [name, value] of Object.entries(environment).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     hash.update(`${name}=${value}\n`);
     if (name.endsWith('_FILE') && value !== undefined) hash.update(readFileSync(value));
   }

@@ -64,7 +64,7 @@ export async function* callStream(call: GrpcCall): AsyncIterable<JsonValue> {
     // A unary call is on the wire what a stream of one answer is.
     const answers = client.makeServerStreamRequest(
       path,
-      Buffer.from,
+      (bytes: Buffer) => bytes,
       (bytes) => bytes,
       Buffer.from(request),
       metadata,

@@ -25,6 +25,7 @@ export class Processes {
   readonly #folder: string;
   readonly #detached: boolean;
   readonly #started = new Set<string>();
+  #closed = false;
 
   /** @param options.detached Whether they outlive this process. */
   constructor(options: { readonly folder: string; readonly detached: boolean }) {
@@ -50,6 +51,7 @@ export class Processes {
   /** Starts a process in place of an earlier one of its name, which is ended first. */
   async start(spec: ProcessSpec): Promise<ServerProcess> {
     await this.end(spec.name);
+    if (this.#closed) throw new Error(`${spec.name} is not started any more`);
     const logFile = this.logFile(spec.name);
     const server = new ServerProcess({ ...spec, logFile, detached: this.#detached });
     this.record({
@@ -69,6 +71,8 @@ export class Processes {
     if (identity === undefined) return;
     this.#started.add(process.name);
     this.records.put({ ...process, identity });
+    // Too late: everything is being ended, and this is part of it.
+    if (this.#closed) void this.end(process.name);
   }
 
   /** Ends a process and forgets it; nothing happens if it is not on record. */
@@ -90,8 +94,9 @@ export class Processes {
       throw new Error(`${name} did not end of ${signal}`);
   }
 
-  /** Ends what this object has started, so that a failed start leaves nothing behind. */
+  /** Ends what this object has started, for good: a failed start leaves nothing behind. */
   async endStarted(): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.#started].map((name) => this.end(name)));
   }
 

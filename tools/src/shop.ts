@@ -11,6 +11,7 @@ import type { Processes } from './processes.ts';
 import { ask } from './rest.ts';
 import { seed } from './seed.ts';
 import type { Steps } from './steps.ts';
+import { all } from './all.ts';
 import { waitFor } from './wait-for.ts';
 import { workloads, type Workload, type WorkloadName } from './workloads.ts';
 
@@ -29,7 +30,7 @@ export async function bringUpShop(options: ShopOptions): Promise<void> {
     () => ensureCertificates(folder),
     (made) => (made.length > 0 ? made.join(', ') : undefined),
   );
-  await Promise.all(workloads.map((workload) => bringUp(workload, options)));
+  await all(workloads.map((workload) => bringUp(workload, options)));
   const url = edgeUrl(options);
   await steps.run('the shop answers', () => shopAnswers(url));
   await steps.run(

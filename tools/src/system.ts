@@ -8,6 +8,7 @@ import {
   type DatabaseServer,
   type EtcdServer,
 } from '@weft/chassis/testing/servers';
+import { all } from './all.ts';
 import { identityFiles, type IdentityFiles } from './certificates.ts';
 import { ensureDatabases, type DatabaseUrls } from './databases.ts';
 import { callMethod } from './grpc-call.ts';
@@ -78,7 +79,7 @@ export async function startSystem(options: { readonly steps?: Steps } = {}): Pro
       servers.push(server);
       return server;
     };
-    const [etcd, database] = await Promise.all([
+    const [etcd, database] = await all([
       steps.run('etcd', async () => keep(await startEtcd())),
       steps.run('database', async () => keep(await startDatabase())),
     ]);

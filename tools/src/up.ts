@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import pc from 'picocolors';
+import { all } from './all.ts';
 import { ensureDatabases } from './databases.ts';
 import { identityFiles } from './certificates.ts';
 import { runTool } from './fail.ts';
@@ -42,7 +43,7 @@ async function bringUp(ports: Ports, processes: Processes): Promise<void> {
   const place = { folder, ports, processes };
   const note = ({ started, url }: { started: boolean; url: string }) =>
     started ? new URL(url).host : `${new URL(url).host} runs`;
-  const [etcd, database] = await Promise.all([
+  const [etcd, database] = await all([
     steps.run('etcd', () => ensureEtcd(sources.etcd, place), note),
     steps.run('database', () => ensureDatabase(sources.database, place), note),
   ]);
