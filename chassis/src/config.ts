@@ -47,6 +47,8 @@ export const env: {
   readonly string: Kind<string, [], object>;
   /** A whole number, `min` to `max` (both inclusive). */
   readonly integer: Kind<number, [], Range>;
+  /** A decimal number, `min` to `max` (both inclusive). */
+  readonly number: Kind<number, [], Range>;
   /** 0 to 65535; 0 lets the system choose. */
   readonly port: Kind<number, [], object>;
   /** `true` or `false`. */
@@ -67,9 +69,12 @@ export const env: {
     reader(name, options, (raw) => {
       const value = Number(raw);
       if (!/^-?\d+$/.test(raw) || !Number.isSafeInteger(value)) throw new Error('is not a whole number');
-      if (value < (options?.min ?? -Infinity)) throw new Error(`is below ${options?.min}`);
-      if (value > (options?.max ?? Infinity)) throw new Error(`is above ${options?.max}`);
-      return value;
+      return within(value, options);
+    }),
+  number: (name: string, options?: AnyOptions & Range) =>
+    reader(name, options, (raw) => {
+      if (!/^-?\d+(\.\d+)?$/.test(raw)) throw new Error('is not a decimal number');
+      return within(Number(raw), options);
     }),
   port: (name: string, options?: AnyOptions) =>
     reader(name, options, (raw) => {
@@ -171,6 +176,12 @@ interface AnyOptions {
   readonly default?: unknown;
   readonly optional?: boolean;
   readonly secret?: boolean;
+}
+
+function within(value: number, { min = -Infinity, max = Infinity }: Range = {}): number {
+  if (value < min) throw new Error(`is below ${min}`);
+  if (value > max) throw new Error(`is above ${max}`);
+  return value;
 }
 
 function reader<T>(

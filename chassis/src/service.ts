@@ -1,12 +1,20 @@
 import type { JSONWebKeySet } from 'jose';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Mesh } from './client/mesh.ts';
-import type { ConfigOf, Schema } from './config.ts';
+import { configure, type ConfigOf, type Schema } from './config.ts';
 import type { Contract } from './contract.ts';
-import type { Database } from './data/database.ts';
-import type { Migration } from './data/migrations.ts';
-import type { Logger } from './logger.ts';
-import type { Saga } from './saga/saga.ts';
+import { openDatabase, type Database } from './data/database.ts';
+import { migrate, type Migration } from './data/migrations.ts';
+import type { Registration } from './discovery/registry.ts';
+import { onShutdown, openPort, StartError, startOrExit } from './lifecycle.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { openMeshProcess, type MeshProcess } from './mesh-process.ts';
+import { createSaga, type Saga } from './saga/saga.ts';
 import type { Implementation } from './server/implement.ts';
+import { createServer, type GrpcServer } from './server/server.ts';
+import type { TokenVerifier } from './server/tokens.ts';
+import { databaseSchema, serviceSchema } from './service-config.ts';
+import { startTelemetry } from './telemetry.ts';
 
 /** What every service is built from. */
 export interface Parts<S extends Schema> {
@@ -59,14 +67,168 @@ export interface PlainServiceOptions<S extends Schema> extends Common<S> {
   build(parts: Parts<S>): Built | Promise<Built>;
 }
 
+const pingTimeoutMs = 4_000;
+/** After leaving the registry: so long until its clients have heard. */
+const hearMs = 150;
+/** So long may calls in flight take once the service drains. */
+const drainMs = 12_000;
+const stopMs = 5_000;
+
 /**
  * Runs a service from its environment until SIGTERM or SIGINT, then drains and exits. Resolves once
  * it serves and registers. Whatever is missing at start (a variable, the database, a free port) is
  * named on stderr and the process exits non-zero within seconds; an absent registry is only waited for.
  */
-export declare function runService<DB, S extends Schema = Record<never, never>>(
+export async function runService<DB, S extends Schema = Record<never, never>>(
   options: DataServiceOptions<DB, S>,
 ): Promise<void>;
-export declare function runService<S extends Schema = Record<never, never>>(
+export async function runService<S extends Schema = Record<never, never>>(
   options: PlainServiceOptions<S>,
 ): Promise<void>;
+export async function runService<DB, S extends Schema>(
+  options: DataServiceOptions<DB, S> | PlainServiceOptions<S>,
+): Promise<void> {
+  const own = (options.config ?? {}) as S;
+  if (options.migrations === undefined) {
+    const config = configure({ ...serviceSchema, ...own }) as ServiceConfig & ConfigOf<S>;
+    await start(options.name, config, undefined, (parts) => options.build({ ...parts, config }));
+    return;
+  }
+  const config = configure({ ...databaseSchema, ...serviceSchema, ...own }) as DataConfig & ConfigOf<S>;
+  const { migrations } = options;
+  await start<DB>(options.name, config, { ...config, migrations }, (parts, data) =>
+    options.build({ ...parts, ...data(), config }),
+  );
+}
+
+type ServiceConfig = ConfigOf<typeof serviceSchema>;
+type DataConfig = ServiceConfig & ConfigOf<typeof databaseSchema>;
+type CommonParts = Omit<Parts<Schema>, 'config'>;
+
+interface Data<DB> {
+  readonly database: Database<DB>;
+  readonly saga: Saga<DB>;
+}
+
+type DataOptions = ConfigOf<typeof databaseSchema> & { migrations: Readonly<Record<string, Migration>> };
+
+async function start<DB>(
+  name: string,
+  config: ServiceConfig,
+  dataOptions: DataOptions | undefined,
+  build: (parts: CommonParts, data: () => Data<DB>) => Built | Promise<Built>,
+): Promise<void> {
+  const logger = createLogger({ name, level: config.logLevel });
+  const { instanceId, trustDomain } = config;
+  await startOrExit(logger, async () => {
+    const telemetry = await startTelemetry(name, instanceId, config, logger);
+    const database = dataOptions && (await readyDatabase<DB>(dataOptions, logger));
+    const member = await openMeshProcess(config, logger, telemetry);
+    const { contract, mesh, admin, tls } = member;
+    const common = { contract, mesh, logger, instanceId };
+    const saga = database && createSaga<DB>({ ...common, workload: name, database });
+    if (database !== undefined) admin.addDependency(databaseState(database));
+
+    const built = await build(common, () => {
+      if (database === undefined || saga === undefined)
+        throw new Error('a service without migrations has no data');
+      return { database, saga };
+    });
+    const { services, background = [] } = built;
+    const tokens = member.tokenVerifier(built.keys);
+    requireTokens(contract, services, tokens);
+
+    const server = createServer({ workload: name, contract, services, tls, trustDomain, tokens, logger });
+    const port = await openPort('GRPC_PORT', config.grpcPort, () =>
+      server.listen(config.grpcHost, config.grpcPort),
+    );
+    saga?.run();
+    for (const one of background) one.start();
+    server.setServing(true);
+    admin.setPhase('serving');
+    const address = `${config.advertiseHost ?? config.grpcHost}:${port}`;
+    const registration = register(member, config, address, services);
+    logger.info({ address, admin: admin.port, services: services.map((one) => one.service) }, 'serving');
+    onShutdown(logger, () => stop({ member, server, registration, saga, background, database }));
+  });
+}
+
+/** Opens the database and brings its schema up to date, as MIGRATE says; `only` ends the process here. */
+async function readyDatabase<DB>(
+  { databaseUrl, migrate: mode, migrations }: DataOptions,
+  logger: Logger,
+): Promise<Database<DB>> {
+  const { host, pathname } = new URL(databaseUrl);
+  const database = openDatabase<DB>(databaseUrl);
+  await database.ping(pingTimeoutMs).catch((error: unknown) => {
+    throw new StartError(`the database ${host}${pathname} (DATABASE_URL) cannot be used`, { cause: error });
+  });
+  if (mode === 'off') return database;
+  const ran = await migrate(database, migrations);
+  logger.info({ ran }, 'schema is up to date');
+  if (mode !== 'only') return database;
+  await database.close();
+  process.exit(0);
+}
+
+function databaseState(database: Pick<Database<never>, 'ping'>) {
+  return {
+    name: 'database',
+    required: true,
+    state: async () => {
+      await database.ping(1_500);
+      return { ok: true };
+    },
+  };
+}
+
+/** A service with methods for users that could never know one would refuse them all. */
+function requireTokens(
+  contract: Contract,
+  services: readonly Implementation[],
+  tokens: TokenVerifier | undefined,
+): void {
+  const rules = services.flatMap(({ methods }) =>
+    methods.map((one) => contract.methods.get(one.definition.path)),
+  );
+  const needs = rules.find((rule) => rule?.access.kind === 'user' || rule?.access.kind === 'roles');
+  if (tokens === undefined && needs !== undefined)
+    throw new StartError(
+      `TOKEN_ISSUER, TOKEN_AUDIENCE and TOKEN_KEYS are not set, and ${needs.path} needs a user`,
+    );
+}
+
+function register(
+  { discovery }: MeshProcess,
+  { instanceId: id, zone }: ServiceConfig,
+  address: string,
+  services: readonly Implementation[],
+): Registration | undefined {
+  const version = process.env['npm_package_version'] ?? '';
+  const instance = { id, address, zone, weight: 1, version, startedAt: new Date().toISOString() };
+  return discovery.registry?.register(
+    instance,
+    services.map((one) => one.service),
+  );
+}
+
+interface Running {
+  readonly member: MeshProcess;
+  readonly server: GrpcServer;
+  readonly registration: Registration | undefined;
+  readonly saga: { stop(timeoutMs?: number): Promise<void> } | undefined;
+  readonly background: readonly Background[];
+  readonly database: { close(): Promise<void> } | undefined;
+}
+
+/** Leaves the registry first, serves what is still coming, and closes what the calls needed last. */
+async function stop({ member, server, registration, saga, background, database }: Running): Promise<void> {
+  member.admin.setPhase('draining');
+  server.setServing(false);
+  await registration?.deregister();
+  await delay(hearMs);
+  await server.drain(drainMs);
+  await Promise.allSettled([saga?.stop(stopMs), ...background.map((one) => one.stop())]);
+  await member.close();
+  await database?.close();
+}

@@ -1,0 +1,91 @@
+import { context, diag, DiagLogLevel, metrics, propagation, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { resourceFromAttributes, type Resource } from '@opentelemetry/resources';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import {
+  AlwaysOffSampler,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+  type SpanProcessor,
+} from '@opentelemetry/sdk-trace';
+import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conventions';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { env, type ConfigOf } from './config.ts';
+import type { Logger } from './logger.ts';
+import { observeProcess } from './process-metrics.ts';
+
+/** OpenTelemetry's own variables. Other OTEL_EXPORTER_OTLP_* are read by the exporter itself. */
+export const telemetrySchema = {
+  otlpEndpoint: env.url('OTEL_EXPORTER_OTLP_ENDPOINT', { protocols: ['http:', 'https:'], optional: true }),
+  /** Share of the traces begun here that are recorded. */
+  samplerArg: env.number('OTEL_TRACES_SAMPLER_ARG', { min: 0, max: 1, default: 1 }),
+} as const;
+
+export interface Telemetry {
+  /** Answers in Prometheus's text format. */
+  metrics(request: IncomingMessage, response: ServerResponse): void;
+  /** Sends what was recorded, for at most 2 s. Never rejects. */
+  shutdown(): Promise<void>;
+}
+
+/**
+ * Sets up the OpenTelemetry SDK; all other code knows its API alone. Call it first: instruments made
+ * before would be deaf. Traces always have ids, for the logs and the next hop (W3C Trace Context); they
+ * are recorded and exported only with OTEL_EXPORTER_OTLP_ENDPOINT, whose exporter is loaded then.
+ */
+export async function startTelemetry(
+  name: string,
+  instanceId: string,
+  config: ConfigOf<typeof telemetrySchema>,
+  logger: Logger,
+): Promise<Telemetry> {
+  diag.setLogger(
+    {
+      error: (message) => logger.error({ message }, 'telemetry'),
+      warn: (message) => logger.warn({ message }, 'telemetry'),
+      info: () => undefined,
+      debug: () => undefined,
+      verbose: () => undefined,
+    },
+    DiagLogLevel.WARN,
+  );
+  const resource = resourceFromAttributes({
+    [ATTR_SERVICE_NAME]: name,
+    [ATTR_SERVICE_INSTANCE_ID]: instanceId,
+  });
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  const traces = await tracerProvider(resource, config);
+  trace.setGlobalTracerProvider(traces);
+  const exporter = new PrometheusExporter({ preventServerStart: true });
+  metrics.setGlobalMeterProvider(new MeterProvider({ resource, readers: [exporter] }));
+  observeProcess();
+  return {
+    metrics: (request, response) => exporter.getMetricsRequestHandler(request, response),
+    async shutdown() {
+      const limit = new Promise<void>((resolve) => setTimeout(resolve, 2_000).unref());
+      const flushed = traces
+        .shutdown()
+        .catch((error: unknown) => logger.warn({ err: error }, 'traces were lost'));
+      await Promise.race([flushed, limit]);
+    },
+  };
+}
+
+async function tracerProvider(
+  resource: Resource,
+  { otlpEndpoint, samplerArg }: ConfigOf<typeof telemetrySchema>,
+): Promise<TracerProvider> {
+  if (otlpEndpoint === undefined) {
+    const sampler = new ParentBasedSampler({ root: new AlwaysOffSampler() });
+    return new TracerProvider({ resource, sampler });
+  }
+  const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto');
+  const processor: SpanProcessor = new BatchSpanProcessor({ exporter: new OTLPTraceExporter() });
+  const sampler = new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(samplerArg) });
+  return new TracerProvider({ resource, sampler, spanProcessors: [processor] });
+}
