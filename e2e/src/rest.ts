@@ -128,7 +128,8 @@ export async function until<T>(
   for (;;) {
     const value = await ask();
     if (wanted(value)) return value;
-    if (Date.now() > end) throw new Error(`still not as wanted after ${timeoutMs} ms: ${JSON.stringify(value)}`);
+    if (Date.now() > end)
+      throw new Error(`still not as wanted after ${timeoutMs} ms: ${JSON.stringify(value)}`);
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
