@@ -18,7 +18,7 @@ status: ## each process, its ports, health and lease, and the instances in etcd
 	@$(WEFT) status
 
 logs: ## the last lines of each log, or of one: SERVICE=catalog; goes on in a terminal
-	@tail -n 50 $$([ ! -t 1 ] || echo -F) .weft/log/$(or $(SERVICE),*).log
+	@tail -n 50 $$([ ! -t 1 ] || echo -F) $(or $(WEFT_FOLDER),.weft)/log/$(or $(SERVICE),*).log
 
 clean: ## ends everything and removes what was made here: data, certificates, generated and compiled code
 	@$(WEFT) clean
@@ -58,4 +58,5 @@ format: ## formats everything
 	$(RUN) oxfmt
 
 bench: ## measures: start, memory, orders, reads; asserts nothing
-	@$(WEFT) bench
+	@$(WEFT) prepare
+	@$(RUN) node bench/dist/main.js

@@ -6,6 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 node_version=24.21.0
+weft=${WEFT_FOLDER:-.weft}
 tool=$1
 shift
 
@@ -27,7 +28,7 @@ step() {
   step_name=$1
   shift
   step_started=$(now)
-  step_log=.weft/log/$(echo "$step_name" | tr ' ' '-').log
+  step_log=$weft/log/$(echo "$step_name" | tr ' ' '-').log
   [ ! -t 1 ] || printf '  … %s\r' "$step_name"
   if ! "$@" >"$step_log" 2>&1; then
     tail -n 25 "$step_log" >&2
@@ -86,25 +87,25 @@ start_time() {
 
 take_lock() {
   attempts=0
-  until mkdir .weft/lock 2>/dev/null; do
+  until mkdir "$weft/lock" 2>/dev/null; do
     attempts=$((attempts + 1))
-    IFS=/ read -r pid started owner <.weft/lock/owner 2>/dev/null || { pid='' started='' owner=''; }
+    IFS=/ read -r pid started owner <"$weft/lock/owner" 2>/dev/null || { pid='' started='' owner=''; }
     if [ -n "$pid" ] && [ "$(start_time "$pid")" = "$started" ]; then
       fail "make $owner is running (pid $pid): wait for it, or end it"
     elif [ -z "$pid" ] && [ "$attempts" -lt 3 ]; then
       sleep 1 # its owner is about to write its name
     else
-      rm -rf .weft/lock
+      rm -rf "$weft/lock"
     fi
   done
-  echo "$$/$(start_time $$)/$tool" >.weft/lock/owner
-  trap 'rm -rf .weft/lock' EXIT
+  echo "$$/$(start_time $$)/$tool" >"$weft/lock/owner"
+  trap 'rm -rf "$weft/lock"' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
 }
 
-mkdir -p .weft/log
-chmod 700 .weft
+mkdir -p "$weft/log"
+chmod 700 "$weft"
 case $tool in up | down | clean) take_lock ;; esac
 need_node
 PATH=$PWD/node_modules/.bin:$PATH

@@ -1,7 +1,7 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 
 /** The root of the repository. */
 export const root = resolve(import.meta.dirname, '../..');
 
-/** Where everything that `make up` makes is kept. */
-export const weftFolder = join(root, '.weft');
+/** Where everything that `make up` makes is kept: `.weft`, or what WEFT_FOLDER says. */
+export const weftFolder = resolve(root, process.env['WEFT_FOLDER'] ?? '.weft');

@@ -1,0 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { measureOrders } from './orders.ts';
+import { privateSystem } from './private-system.ts';
+import { measureReads, memory } from './reads.ts';
+
+// Prints figures of this machine; asserts nothing. Needs /proc, so Linux.
+
+const idleMs = 10_000;
+const say = (text: string) => process.stdout.write(`${text}\n`);
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+
+const system = await privateSystem();
+try {
+  say(`make up, no data     ${seconds(await system.make('up'))} (dependencies installed)`);
+  say(`make up, running     ${seconds(await system.make('up'))}`);
+  say(`make down            ${seconds(await system.make('down'))}`);
+  say(`make up, after down  ${seconds(await system.make('up'))}`);
+  await sleep(idleMs);
+  say(`memory, idle         ${memory(system).text}`);
+  say(await measureReads(system));
+  say(await measureOrders(system));
+} finally {
+  await system.remove();
+}

@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from '@weft/tools/paths';
+import { freePorts } from '@weft/tools/ports';
+import { Records } from '@weft/tools/records';
+import { adminLogin, type AdminLogin } from '@weft/tools/secrets';
+
+/** What `make up` starts, in a folder and on ports of its own, so that a shop that runs here is not touched. */
+export interface PrivateSystem {
+  readonly url: string;
+  readonly admin: AdminLogin;
+  /** Runs `make up` or `make down`; resolves to how long it took. */
+  make(target: 'up' | 'down'): Promise<number>;
+  pid(name: string): number;
+  /** Ends it and removes its data. */
+  remove(): Promise<void>;
+}
+
+export async function privateSystem(): Promise<PrivateSystem> {
+  const folder = await mkdtemp(join(tmpdir(), 'weft-bench-'));
+  const ports = await freePorts();
+  const env = {
+    ...process.env,
+    ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
+    WEFT_FOLDER: folder,
+  };
+  const make = async (target: string) => {
+    const startedAt = performance.now();
+    const child = spawn('make', ['--no-print-directory', target], {
+      cwd: root,
+      env,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const [code] = (await once(child, 'exit')) as [number | null];
+    if (code !== 0) throw new Error(`make ${target} ended with ${code}`);
+    return performance.now() - startedAt;
+  };
+  return {
+    url: `http://127.0.0.1:${ports.EDGE_PORT}`,
+    get admin() {
+      return adminLogin(folder);
+    },
+    make,
+    pid: (name) => {
+      const record = new Records(folder).get(name);
+      if (record === undefined) throw new Error(`${name} does not run`);
+      return record.pid;
+    },
+    remove: async () => {
+      await make('down');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
