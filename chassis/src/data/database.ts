@@ -45,7 +45,7 @@ export interface TransactionOptions {
 export interface DatabaseOptions {
   /** Most connections open at once. Default: 16. */
   readonly connections?: number;
-  /** Most callers that may wait for a connection; the next one fails at once. Default: 256. */
+  /** Most callers that may wait for a connection; the next one fails at once. Default: 1024. */
   readonly queueLimit?: number;
   /** Longest wait for a connection, in milliseconds. Default: 1500. */
   readonly acquireTimeoutMs?: number;
@@ -66,7 +66,7 @@ export function openDatabase<DB>(url: string, options: DatabaseOptions = {}): Da
   const attributes = databaseAttributes(parsed);
   const limits = {
     connections: options.connections ?? 16,
-    queueLimit: options.queueLimit ?? 256,
+    queueLimit: options.queueLimit ?? 1024,
     acquireTimeoutMs: options.acquireTimeoutMs ?? 1_500,
     statementTimeoutMs: options.statementTimeoutMs ?? 3_000,
   };

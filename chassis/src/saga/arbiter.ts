@@ -16,7 +16,15 @@ import { forwardExpiryMs, messageId, readHeader, writeHeader } from './header.ts
 import { appendLog, parseTime } from './log.ts';
 import { insertMessages, takeBack, type OutgoingMessage } from './outbox.ts';
 import { sagaRule, type SagaParts } from './parts.ts';
-import { dueSagas, insertSaga, lockSaga, readDecision, writeDecision, type Decided, type SagaRow } from './saga-row.ts';
+import {
+  dueSagas,
+  insertSaga,
+  lockSaga,
+  readDecision,
+  writeDecision,
+  type Decided,
+  type SagaRow,
+} from './saga-row.ts';
 import type { Arbiter, ArbiterOptions, Body, Header, WithSaga } from './types.ts';
 
 /** The reason of a saga that nobody decided in time. */
@@ -26,7 +34,11 @@ export const deadlineReason = 'DEADLINE_EXCEEDED';
  * Decides one saga: whoever changes the service's own row first, commit or abort, has decided; the same
  * transaction queues the message that tells every participant.
  */
-export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> implements Arbiter<DB, Next, Commit> {
+export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> implements Arbiter<
+  DB,
+  Next,
+  Commit
+> {
   readonly #parts: SagaParts<DB>;
   readonly #options: ArbiterOptions<DB, Next, Commit>;
   readonly #graph: SagaGraph;
@@ -55,9 +67,18 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
     next: Body<Next>,
   ): Promise<Header> {
     const { path } = this.#options.next;
-    const { deadlineMs, at } = await insertSaga(tx, { sagaId, userId, name: this.#graph.name }, this.#deadlineMs);
+    const { deadlineMs, at } = await insertSaga(
+      tx,
+      { sagaId, userId, name: this.#graph.name },
+      this.#deadlineMs,
+    );
     const header: Header = { sagaId, userId, deadlineMs, peer: this.#parts.workload };
-    await this.#log(tx, header, { from: 'NEW', to: 'DONE', path: this.#options.start.path }, { seq: null, hash: null, at });
+    await this.#log(
+      tx,
+      header,
+      { from: 'NEW', to: 'DONE', path: this.#options.start.path },
+      { seq: null, hash: null, at },
+    );
     await this.#queue(tx, [
       {
         sagaId,
@@ -67,7 +88,10 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
         actor: userId,
         expiresAtMs: deadlineMs + forwardExpiryMs,
         // Omit<Next, 'saga'> and the header make a Next; the compiler cannot see it through the generic.
-        payload: this.#options.next.requestSerialize({ ...next, saga: writeHeader(header) } as unknown as Next),
+        payload: this.#options.next.requestSerialize({
+          ...next,
+          saga: writeHeader(header),
+        } as unknown as Next),
       },
     ]);
     return header;
@@ -81,7 +105,13 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
   ): Promise<boolean> {
     const row = await lockSaga(tx, this.#graph.name, sagaId);
     if (row?.state !== 'PENDING' || !(await decide())) return false;
-    await this.#aborted(tx, row, headerOf(sagaId, row, this.#parts.workload), reason, this.#options.start.path);
+    await this.#aborted(
+      tx,
+      row,
+      headerOf(sagaId, row, this.#parts.workload),
+      reason,
+      this.#options.start.path,
+    );
     return true;
   }
 
@@ -98,7 +128,10 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
     });
   };
 
-  readonly fail = async (request: SagaFailure, { caller }: { readonly caller: string }): Promise<SagaReply> => {
+  readonly fail = async (
+    request: SagaFailure,
+    { caller }: { readonly caller: string },
+  ): Promise<SagaReply> => {
     const header = readHeader(request.saga, caller);
     return this.#decide(header, 'ABORTED', async (tx, row) => {
       if (!(await this.#options.reject(tx, header, request.reason))) throw undecided(header);
@@ -106,7 +139,10 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
     });
   };
 
-  readonly getOutcome = async ({ saga }: SagaMessage, { caller }: { readonly caller: string }): Promise<SagaOutcome> => {
+  readonly getOutcome = async (
+    { saga }: SagaMessage,
+    { caller }: { readonly caller: string },
+  ): Promise<SagaOutcome> => {
     const { sagaId } = readHeader(saga, caller);
     const state = await readDecision(this.#parts.database.kysely, this.#graph.name, sagaId);
     return { decision: state === undefined ? Decision.UNKNOWN : Decision[state] };
@@ -155,7 +191,13 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
   }
 
   /** Always to the saga's static set of participants, never only to those heard from. */
-  async #aborted(tx: Transaction<DB>, row: SagaRow, header: Header, reason: string, path: string): Promise<void> {
+  async #aborted(
+    tx: Transaction<DB>,
+    row: SagaRow,
+    header: Header,
+    reason: string,
+    path: string,
+  ): Promise<void> {
     await writeDecision(tx, header.sagaId, 'ABORTED', reason);
     await this.#log(tx, header, { from: 'DONE', to: 'COMPENSATED', path, reason }, row);
     await takeBack(tx, header.sagaId, this.#options.next.path);

@@ -52,7 +52,12 @@ export interface StepRecord {
 }
 
 /** Records a step's new state. */
-export async function writeFence(tx: Executor, step: string, header: Header, record: StepRecord): Promise<void> {
+export async function writeFence(
+  tx: Executor,
+  step: string,
+  header: Header,
+  record: StepRecord,
+): Promise<void> {
   const { state, hashOfRequest, result } = record;
   // An undo or a final has no payload of its own to compare with, and keeps the step's.
   await execute(

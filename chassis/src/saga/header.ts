@@ -11,7 +11,8 @@ export const forwardExpiryMs = 15 * 60_000;
 /** Reads a message's header. Throws INVALID_ARGUMENT that names what is missing. */
 export function readHeader(header: SagaHeader | undefined, peer: string): Header {
   const faults: FieldViolation[] = [];
-  if (header?.sagaId.byteLength !== 16) faults.push({ field: 'saga.saga_id', description: 'must be a UUID, 16 bytes' });
+  if (header?.sagaId.byteLength !== 16)
+    faults.push({ field: 'saga.saga_id', description: 'must be a UUID, 16 bytes' });
   if (!header?.userId) faults.push({ field: 'saga.user_id', description: 'is required' });
   if (header?.deadline === undefined) faults.push({ field: 'saga.deadline', description: 'is required' });
   if (header?.deadline === undefined || faults.length > 0) throw invalidArgument(...faults);

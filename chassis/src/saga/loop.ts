@@ -8,7 +8,13 @@ const mostPauseMs = 2_000;
  * is logged, and that it works again.
  */
 export class Loop {
-  readonly #options: { name: string; minMs: number; maxMs: number; logger: Logger; work: () => Promise<void> };
+  readonly #options: {
+    name: string;
+    minMs: number;
+    maxMs: number;
+    logger: Logger;
+    work: () => Promise<void>;
+  };
   #timer: NodeJS.Timeout | undefined;
   #wakeAtMs = Infinity;
   #running: Promise<void> | undefined;
@@ -68,7 +74,8 @@ export class Loop {
     this.#running = undefined;
     if (!this.#started) return;
     const pauseMs = minMs + Math.random() * (maxMs - minMs);
-    const slowedMs = this.#failures === 0 ? pauseMs : Math.min(Math.max(mostPauseMs, maxMs), pauseMs * 2 ** this.#failures);
+    const slowedMs =
+      this.#failures === 0 ? pauseMs : Math.min(Math.max(mostPauseMs, maxMs), pauseMs * 2 ** this.#failures);
     this.#wakeAtMs = Math.min(this.#wakeAtMs, performance.now() + slowedMs);
     this.#schedule();
   }

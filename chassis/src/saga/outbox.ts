@@ -45,7 +45,10 @@ export interface OutboxRow {
 }
 
 /** Queues messages in `tx`, born leased to the caller, who sends them once `tx` has committed. */
-export async function insertMessages(tx: Executor, messages: readonly OutgoingMessage[]): Promise<OutboxRow[]> {
+export async function insertMessages(
+  tx: Executor,
+  messages: readonly OutgoingMessage[],
+): Promise<OutboxRow[]> {
   if (messages.length === 0) return [];
   const leaseEndsMs = performance.now() + leaseMs;
   const carrier: { traceparent?: string; tracestate?: string } = {};
@@ -69,7 +72,10 @@ export async function insertMessages(tx: Executor, messages: readonly OutgoingMe
     context: context.active(),
   }));
   const values = rows
-    .map(() => `(${placeholders(9)}, 'pending', UTC_TIMESTAMP(3) + INTERVAL ? SECOND, ?, 1, 0, UTC_TIMESTAMP(3))`)
+    .map(
+      () =>
+        `(${placeholders(9)}, 'pending', UTC_TIMESTAMP(3) + INTERVAL ? SECOND, ?, 1, 0, UTC_TIMESTAMP(3))`,
+    )
     .join(', ');
   await execute(
     tx,
@@ -108,7 +114,9 @@ export async function takeBack(tx: Executor, sagaId: string, path: string): Prom
 export async function claim(tx: Executor, target: string, limit: number): Promise<OutboxRow[]> {
   const leaseEndsMs = performance.now() + leaseMs;
   // Without ORDER BY it follows the index, oldest first, and locks no row beyond the limit.
-  const { rows } = await execute<Omit<OutboxRow, 'expired' | 'leaseEndsMs' | 'ageMs'> & { expired: number; ageUs: string }>(
+  const { rows } = await execute<
+    Omit<OutboxRow, 'expired' | 'leaseEndsMs' | 'ageMs'> & { expired: number; ageUs: string }
+  >(
     tx,
     `SELECT msg_id AS msgId, saga_id AS sagaId, target, method, kind, state, payload, traceparent, tracestate,
       epoch + 1 AS epoch, attempts, TIMESTAMPDIFF(MICROSECOND, created_at, UTC_TIMESTAMP(3)) AS ageUs,

@@ -40,7 +40,8 @@ export class Participant<DB> {
   ): UnaryHandler<Req, SagaReply> {
     const step = method.path;
     const rule = sagaRule(this.#parts.contract, step, 'STEP');
-    if (rule.next !== next.path) throw new Error(`the contract has ${rule.next} after ${step}, not ${next.path}`);
+    if (rule.next !== next.path)
+      throw new Error(`the contract has ${rule.next} after ${step}, not ${next.path}`);
     const abort = sagaGraph(this.#parts.contract, rule.name).abort.path;
     this.#role(step);
     return (request, { caller }) => {

@@ -70,13 +70,21 @@ export async function receive<DB>(parts: SagaParts<DB>, message: Message<DB>): P
   }
 }
 
-async function receiveOnce<DB>(parts: SagaParts<DB>, message: Message<DB>, refused = false): Promise<SagaReply> {
+async function receiveOnce<DB>(
+  parts: SagaParts<DB>,
+  message: Message<DB>,
+  refused = false,
+): Promise<SagaReply> {
   const { kind, step } = message;
   const { reply, action, state } = await parts.database.transaction(
     async (tx) => {
       const fence = await lockFence(tx, step, message.header);
       if (fence.hashOfRequest && message.hashOfRequest && !fence.hashOfRequest.equals(message.hashOfRequest))
-        throw new ServiceError('INVALID_ARGUMENT', 'SAGA_PAYLOAD_CHANGED', `${step} came before with another request`);
+        throw new ServiceError(
+          'INVALID_ARGUMENT',
+          'SAGA_PAYLOAD_CHANGED',
+          `${step} came before with another request`,
+        );
       const transition = transitions[kind][fence.state];
       const answer = await perform(transition, new InTransaction(parts, tx, message, fence, refused));
       await failpoint('commit.before');
@@ -89,7 +97,10 @@ async function receiveOnce<DB>(parts: SagaParts<DB>, message: Message<DB>, refus
   if (reply !== undefined) return reply;
   countAlarm('impossible-message');
   const { sagaId, peer } = message.header;
-  parts.logger.error({ alarm: true, sagaId, step, kind, state, peer }, 'a message of a saga came that must not exist');
+  parts.logger.error(
+    { alarm: true, sagaId, step, kind, state, peer },
+    'a message of a saga came that must not exist',
+  );
   throw new ServiceError('FAILED_PRECONDITION', alarmReason, `${kind} of ${step} came in state ${state}`);
 }
 
@@ -102,7 +113,13 @@ class InTransaction<DB> {
   readonly #refused: boolean;
   #following: OutgoingMessage | undefined;
 
-  constructor(parts: SagaParts<DB>, tx: Transaction<DB>, message: Message<DB>, fence: Fence, refused: boolean) {
+  constructor(
+    parts: SagaParts<DB>,
+    tx: Transaction<DB>,
+    message: Message<DB>,
+    fence: Fence,
+    refused: boolean,
+  ) {
     this.#parts = parts;
     this.#tx = tx;
     this.#message = message;
@@ -137,7 +154,12 @@ class InTransaction<DB> {
     const { kind, step, path, header, hashOfRequest, report } = this.#message;
     const reply = refusal === undefined ? ok : { outcome: Outcome.REFUSED, reason: refusal };
     const record = { state: to, ...(kind === 'step' ? { result: reply } : {}) };
-    await writeFence(this.#tx, step, header, hashOfRequest === undefined ? record : { ...record, hashOfRequest });
+    await writeFence(
+      this.#tx,
+      step,
+      header,
+      hashOfRequest === undefined ? record : { ...record, hashOfRequest },
+    );
     await appendLog(
       this.#tx,
       {

@@ -41,7 +41,10 @@ export async function reconcile<DB>(parts: SagaParts<DB>, participant: Participa
     try {
       await runOutsideCall(() => follow(parts, participant, row.step, header));
     } catch (error) {
-      parts.logger.warn({ sagaId: header.sagaId, step: row.step, err: error }, 'the outcome of a saga is not known yet');
+      parts.logger.warn(
+        { sagaId: header.sagaId, step: row.step, err: error },
+        'the outcome of a saga is not known yet',
+      );
     }
   }
   return due.length;
@@ -71,7 +74,10 @@ async function follow<DB>(
       break;
     default:
       countAlarm('unknown-saga');
-      parts.logger.error({ alarm: true, sagaId: header.sagaId, step }, 'the arbiter does not know a saga: left as it is');
+      parts.logger.error(
+        { alarm: true, sagaId: header.sagaId, step },
+        'the arbiter does not know a saga: left as it is',
+      );
   }
 }
 

@@ -43,7 +43,13 @@ export class Relay<DB> {
     this.#options = options;
     const { database, logger } = options;
     this.#acknowledgements = new Acknowledgements(database.kysely, logger);
-    this.#poll = new Loop({ name: 'saga-relay', minMs: 250, maxMs: 750, logger, work: () => this.#pollOnce() });
+    this.#poll = new Loop({
+      name: 'saga-relay',
+      minMs: 250,
+      maxMs: 750,
+      logger,
+      work: () => this.#pollOnce(),
+    });
   }
 
   start(): void {
@@ -169,7 +175,12 @@ export class Relay<DB> {
 }
 
 function fields(row: OutboxRow) {
-  return { sagaId: row.sagaId.toString('hex'), method: row.method, kind: row.kind, msgId: row.msgId.toString('hex') };
+  return {
+    sagaId: row.sagaId.toString('hex'),
+    method: row.method,
+    kind: row.kind,
+    msgId: row.msgId.toString('hex'),
+  };
 }
 
 function sinceLeased(row: OutboxRow): number {

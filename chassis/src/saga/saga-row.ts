@@ -49,20 +49,30 @@ export async function lockSaga(
   return rows[0];
 }
 
-export async function writeDecision(tx: Executor, sagaId: string, state: Decided, reason: string): Promise<void> {
-  await execute(tx, `UPDATE saga SET state = ?, reason = ?, decided_at = UTC_TIMESTAMP(3) WHERE saga_id = ?`, [
-    state,
-    reason.slice(0, 64),
-    uuidToBytes(sagaId),
-  ]);
+export async function writeDecision(
+  tx: Executor,
+  sagaId: string,
+  state: Decided,
+  reason: string,
+): Promise<void> {
+  await execute(
+    tx,
+    `UPDATE saga SET state = ?, reason = ?, decided_at = UTC_TIMESTAMP(3) WHERE saga_id = ?`,
+    [state, reason.slice(0, 64), uuidToBytes(sagaId)],
+  );
 }
 
 /** What was decided, without locking; undefined for an unknown saga. */
-export async function readDecision(on: Executor, name: string, sagaId: string): Promise<SagaState | undefined> {
-  const { rows } = await execute<{ state: SagaState }>(on, 'SELECT state FROM saga WHERE saga_id = ? AND name = ?', [
-    uuidToBytes(sagaId),
-    name,
-  ]);
+export async function readDecision(
+  on: Executor,
+  name: string,
+  sagaId: string,
+): Promise<SagaState | undefined> {
+  const { rows } = await execute<{ state: SagaState }>(
+    on,
+    'SELECT state FROM saga WHERE saga_id = ? AND name = ?',
+    [uuidToBytes(sagaId), name],
+  );
   return rows[0]?.state;
 }
 

@@ -72,6 +72,7 @@ export function createSaga<DB>(options: SagaOptions<DB>): Saga<DB> {
       return handles(arbiter, start, commit, abort, outcome);
     },
     events: (sagaId) => readEvents(database.kysely, sagaId, workload),
+    reconcile: () => reconcile(parts, participant),
     run: () => {
       const missing = sagaMethods.filter(({ servedBy, path }) => servedBy === workload && !handled.has(path));
       if (missing.length > 0)

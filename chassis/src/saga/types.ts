@@ -81,6 +81,8 @@ export interface Saga<DB> {
   events(sagaId: string): Promise<SagaEvent[]>;
   /** Starts the relay, the sweeper and the reconciler. Throws if a method of the contract has no handler. */
   run(): void;
+  /** Asks the arbiters now about steps that are due; `run` does so by itself. Answers about how many it asked. */
+  reconcile(): Promise<number>;
   /** Stops them and waits for the sends in flight, at most `timeoutMs` (default 5000). */
   stop(timeoutMs?: number): Promise<void>;
 }
