@@ -43,7 +43,7 @@ export function workloadEnvironment(
     TOKEN_ISSUER: 'https://identity.weft.local',
     TOKEN_AUDIENCE: 'weft',
     TOKEN_KEYS: 'shop.identity.v1.KeyService/GetKeySet',
-    ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
+    ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl, MIGRATE: 'at-start' }),
     ...(name === 'identity'
       ? {
           KEY_ENCRYPTION_KEY_FILE: keyEncryptionKeyFile(folder),

@@ -9,15 +9,16 @@ import {
   type Registry,
 } from '@bufbuild/protobuf';
 import { AnySchema } from '@bufbuild/protobuf/wkt';
-import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import type { Contract } from '@weft/chassis/contract';
 import { loadContract } from '@weft/chassis/load-contract';
 import { Status } from '@weft/proto/google/rpc/status';
 import type { IdentityFiles } from './certificates.ts';
+import { operatorClient } from './operator-client.ts';
 
 export interface GrpcCall {
-  /** `host:port`. */
-  readonly address: string;
+  /** Of a process on this machine. */
+  readonly port: number;
   readonly identity: IdentityFiles;
   /** `package.Service/Method`. */
   readonly method: string;
@@ -53,11 +54,7 @@ export async function* callStream(call: GrpcCall): AsyncIterable<JsonValue> {
   );
   const metadata = new Metadata();
   if (call.token !== undefined) metadata.set('authorization', `Bearer ${call.token}`);
-  const { ca, key, cert } = call.identity;
-  const client = new Client(
-    call.address,
-    credentials.createSsl(readFileSync(ca), readFileSync(key), readFileSync(cert)),
-  );
+  const client = operatorClient(call.port, call.identity);
   const deadline =
     descriptor.methodKind === 'unary' ? { deadline: Date.now() + (call.timeoutMs ?? 30_000) } : {};
   try {

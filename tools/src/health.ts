@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { Client, credentials } from '@grpc/grpc-js';
 import { HealthCheckResponse_ServingStatus, HealthService } from '@weft/proto/health/v1/health';
 import type { IdentityFiles } from './certificates.ts';
+import { operatorClient } from './operator-client.ts';
 
 const timeoutMs = 1_000;
 
@@ -20,8 +19,7 @@ export async function readiness(
 
 /** Whether the process says SERVING by grpc.health.v1, asked over mutual TLS as the operator. */
 export async function serves(grpcPort: number, operator: IdentityFiles): Promise<boolean> {
-  const [ca, key, cert] = [operator.ca, operator.key, operator.cert].map((file) => readFileSync(file));
-  const client = new Client(`127.0.0.1:${grpcPort}`, credentials.createSsl(ca, key, cert));
+  const client = operatorClient(grpcPort, operator);
   const { path, requestSerialize, responseDeserialize } = HealthService.check;
   try {
     return await new Promise((resolve) =>

@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureCertificates, identityFiles } from './certificates.ts';
 import { workloadEnvironment, type SystemSettings } from './environment.ts';
@@ -55,8 +52,6 @@ async function bringUp(workload: Workload, options: ShopOptions): Promise<void> 
       () => untilReady(name, options, () => processes.running(name, fingerprint) !== undefined),
       () => 'runs',
     );
-  await processes.end(name);
-  if (workload.hasDatabase) await steps.run(`migrate ${name}`, () => migrate(workload, env, options));
   await steps.run(name, () => startWorkload(name, options));
 }
 
@@ -77,23 +72,6 @@ export async function startWorkload(
     fingerprint: workloadFingerprint(workload, env),
   });
   await server.waitUntil(() => isReady(ports, options.folder), readyTimeoutMs);
-}
-
-/** Creates or changes the service's tables. Throws with its last log lines if that fails. */
-async function migrate(
-  workload: Workload,
-  env: NodeJS.ProcessEnv,
-  { processes }: ShopOptions,
-): Promise<void> {
-  const logFile = processes.logFile(`migrate-${workload.name}`);
-  const log = openSync(logFile, 'a', 0o600);
-  const { command, args } = nodeCommand(workload);
-  const child = spawn(command, args, { env: { ...env, MIGRATE: 'only' }, stdio: ['ignore', log, log] });
-  closeSync(log);
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  if (code === 0) return;
-  const lines = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n  ');
-  throw new Error(`ended with ${code ?? signal}. Its last log lines:\n  ${lines}`);
 }
 
 function nodeCommand({ main }: Workload) {

@@ -130,7 +130,7 @@ function operations(shop: ShopOptions): Omit<System, 'etcd' | 'database' | 'stop
       const [service = ''] = method.split('/');
       const owner = (/^shop\.(\w+)\./.exec(service)?.[1] ?? '') as WorkloadName;
       return callMethod({
-        address: `127.0.0.1:${running(owner).port}`,
+        port: running(owner).port,
         identity: identityFiles(folder, 'operator'),
         method,
         request,
