@@ -1,19 +1,4 @@
-import { implement } from '@weft/chassis/server/implement';
 import { runService } from '@weft/chassis/service';
-import { ProductServiceService } from '@weft/proto/shop/catalog/v1/product';
-import { StockServiceService } from '@weft/proto/shop/catalog/v1/stock';
-import { migrations } from './migrations/index.ts';
-import { productService } from './product-service.ts';
-import { stockService } from './stock-service.ts';
-import type { Tables } from './tables.ts';
+import { catalog } from './service.ts';
 
-await runService<Tables>({
-  name: 'catalog',
-  migrations,
-  build: ({ database, saga }) => ({
-    services: [
-      implement(ProductServiceService, productService(database)),
-      implement(StockServiceService, stockService(saga)),
-    ],
-  }),
-});
+await runService(catalog);

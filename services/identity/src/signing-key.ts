@@ -8,7 +8,7 @@ export interface Scheduled {
 /** An access token's life; a key is published for as long after it signed the last. */
 export const accessTokenMs = 15 * 60_000;
 /** A key is published so long before it signs: every verifier has it by then. */
-export const publishAheadMs = 10 * 60_000;
+export const publishAheadMs = 30 * 60_000;
 /** For clocks that differ. */
 const leewayMs = 5 * 60_000;
 

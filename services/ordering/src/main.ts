@@ -1,6 +1,4 @@
 import { runService } from '@weft/chassis/service';
-import { build } from './build.ts';
-import { migrations } from './migrations/index.ts';
-import type { Tables } from './tables.ts';
+import { ordering } from './service.ts';
 
-await runService<Tables>({ name: 'ordering', migrations, build });
+await runService(ordering);

@@ -1,15 +1,16 @@
 import { implement } from '@weft/chassis/server/implement';
-import type { Built, DataParts } from '@weft/chassis/service';
+import type { Built, DataParts, DataServiceOptions } from '@weft/chassis/service';
 import { AccountServiceService } from '@weft/proto/shop/identity/v1/account';
 import { KeyServiceService, SessionServiceService } from '@weft/proto/shop/identity/v1/session';
 import { WalletServiceService } from '@weft/proto/shop/identity/v1/wallet';
 import { createAccessTokens } from './access-token.ts';
 import { accountService } from './account-service.ts';
-import type { config } from './config.ts';
+import { config } from './config.ts';
 import { ensureFirstAdmin } from './first-admin.ts';
 import { readKeyEncryption } from './key-encryption.ts';
 import { createKeyRing } from './key-ring.ts';
 import { keyService } from './key-service.ts';
+import { migrations } from './migrations/index.ts';
 import { createPasswordHasher } from './password.ts';
 import { sessionCleanup } from './session-cleanup.ts';
 import { sessionService } from './session-service.ts';
@@ -18,8 +19,15 @@ import { walletService } from './wallet-service.ts';
 
 const hourMs = 3_600_000;
 
-/** Joins identity's parts. Throws when the signing keys or the first admin cannot be read or made. */
-export async function build(parts: DataParts<Tables, typeof config>): Promise<Built> {
+/** Identity, as the chassis runs it. It does not start when the signing keys or the first admin cannot be had. */
+export const identity: DataServiceOptions<Tables, typeof config> = {
+  name: 'identity',
+  config,
+  migrations,
+  build,
+};
+
+async function build(parts: DataParts<Tables, typeof config>): Promise<Built> {
   const { database, saga, logger } = parts;
   const { keyEncryptionKeyFile, keyRotationHours, ...rest } = parts.config;
   const encryption = readKeyEncryption(keyEncryptionKeyFile);

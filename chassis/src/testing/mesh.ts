@@ -1,0 +1,215 @@
+import { readFileSync } from 'node:fs';
+import { Metadata } from '@grpc/grpc-js';
+import { exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose';
+import type { User } from '../call-context.ts';
+import { createMesh, type CallOptions, type Mesh } from '../client/mesh.ts';
+import { loadConfig, type Schema } from '../config.ts';
+import type { Contract } from '../contract.ts';
+import { openDatabase, type Database } from '../data/database.ts';
+import { migrate } from '../data/migrations.ts';
+import { uuidv7 } from '../data/uuid.ts';
+import { openDiscovery } from '../discovery/discovery.ts';
+import { loadContract } from '../load-contract.ts';
+import { createLogger } from '../logger.ts';
+import { createSaga } from '../saga/saga.ts';
+import { createServer } from '../server/server.ts';
+import { createTokenVerifier } from '../server/tokens.ts';
+import type { Built, DataServiceOptions, Parts, PlainServiceOptions } from '../service.ts';
+import type { TlsIdentity } from '../tls.ts';
+import { createAuthority } from './certificates.ts';
+import { testDatabase, testRegistry } from './fixtures.ts';
+
+const issuer = 'https://identity.test';
+const audience = 'test';
+const host = '127.0.0.1';
+
+/** A mesh of services in this process: real gRPC over mutual TLS, a real etcd, real databases. */
+export interface TestMesh {
+  readonly contract: Contract;
+  /** The variables that every service gets, beside those given to `start`. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Starts a service and resolves when it is registered. A database of its own unless `databaseUrl` names one. */
+  start<DB, S extends Schema>(
+    options: DataServiceOptions<DB, S>,
+    settings?: TestServiceSettings,
+  ): Promise<TestService<DB>>;
+  /** Starts a service without a database, such as the stand-in of one that is not under test. */
+  startPlain<S extends Schema>(options: PlainServiceOptions<S>): Promise<{ stop(): Promise<void> }>;
+  /** The mesh as a workload sees it; with a user, their token goes with each call. */
+  as(workload: string, user?: User): Promise<Mesh>;
+  /** An access token of a user, as the services here take it. */
+  token(user: User, options?: { readonly expiresInS?: number }): Promise<string>;
+  /** Stops everything that was started. */
+  close(): Promise<void>;
+}
+
+export interface TestServiceSettings {
+  readonly databaseUrl?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export interface TestService<DB> {
+  readonly database: Database<DB>;
+  readonly databaseUrl: string;
+  stop(): Promise<void>;
+}
+
+/** Services log nothing unless LOG_LEVEL is set. */
+export async function startTestMesh(): Promise<TestMesh> {
+  const contract = loadContract(readFileSync(new URL(import.meta.resolve('@weft/proto/descriptors.binpb'))));
+  const authority = await createAuthority();
+  const registryUrl = testRegistry();
+  const signing = await generateKeyPair('ES256');
+  const keys: JWK[] = [{ ...(await exportJWK(signing.publicKey)), kid: 'test', alg: 'ES256' }];
+  const issuers: (() => Promise<{ keys: JWK[] }>)[] = [];
+  const meshes = new Map<string, Mesh>();
+  const stops: (() => Promise<void>)[] = [];
+  const environment = { TOKEN_ISSUER: issuer, TOKEN_AUDIENCE: audience };
+
+  const identityOf = async (workload: string): Promise<TlsIdentity> => {
+    const { ca, cert, key } = await authority.issue(workload);
+    return { ca: Buffer.from(ca), cert: Buffer.from(cert), key: Buffer.from(key) };
+  };
+
+  const serve = async <S extends Schema>(
+    options: { readonly name: string; readonly config?: S },
+    build: (parts: Parts<S>) => Promise<{ built: Built; stop?: () => Promise<void> }>,
+    settings: TestServiceSettings = {},
+  ): Promise<() => Promise<void>> => {
+    const { name } = options;
+    const logger = createLogger({ name, level: process.env['LOG_LEVEL'] ?? 'silent' });
+    const tls = await identityOf(name);
+    const discovery = openDiscovery(registryUrl, contract, { logger });
+    const mesh = createMesh({ contract, resolver: discovery.resolver, tls, logger });
+    const instanceId = uuidv7();
+    const config = loadConfig(options.config ?? ({} as S), { ...environment, ...settings.environment });
+    const { built, stop } = await build({ config, contract, mesh, logger, instanceId });
+    if (built.keys !== undefined) issuers.push(built.keys);
+    const allKeys = async () => {
+      const sets = await Promise.all(issuers.map((each) => each()));
+      return { keys: [...keys, ...sets.flatMap((set) => set.keys)] };
+    };
+    const server = createServer({
+      workload: name,
+      contract,
+      services: built.services,
+      tls,
+      trustDomain: 'weft.local',
+      tokens: createTokenVerifier({ issuer, audience, keys: allKeys, keyCooldownMs: 0 }),
+      logger,
+    });
+    const port = await server.listen(host, 0);
+    server.setServing(true);
+    const startedAt = new Date().toISOString();
+    const instance = {
+      id: instanceId,
+      address: `${host}:${port}`,
+      zone: '',
+      weight: 1,
+      version: '0',
+      startedAt,
+    };
+    const registration = discovery.registry?.register(
+      instance,
+      built.services.map((implementation) => implementation.service),
+    );
+    for (const each of built.background ?? []) each.start();
+    while (!registration?.status().registered) await new Promise((resolve) => setTimeout(resolve, 5));
+    return async () => {
+      await registration?.deregister();
+      await Promise.all((built.background ?? []).map((each) => each.stop()));
+      await server.drain(500);
+      await stop?.();
+      await mesh.close();
+      await discovery.resolver.close();
+    };
+  };
+
+  const stoppable = (stop: () => Promise<void>) => {
+    let stopped: Promise<void> | undefined;
+    const once = () => (stopped ??= stop());
+    stops.push(once);
+    return once;
+  };
+
+  const meshOf = async (workload: string): Promise<Mesh> => {
+    const known = meshes.get(workload);
+    if (known !== undefined) return known;
+    const logger = createLogger({ name: workload, level: process.env['LOG_LEVEL'] ?? 'silent' });
+    const { resolver } = openDiscovery(registryUrl, contract, { logger });
+    const mesh = createMesh({ contract, resolver, tls: await identityOf(workload), logger });
+    meshes.set(workload, mesh);
+    stops.push(async () => {
+      await mesh.close();
+      await resolver.close();
+    });
+    return mesh;
+  };
+
+  const token: TestMesh['token'] = ({ id, roles }, { expiresInS = 900 } = {}) =>
+    new SignJWT({ roles: [...roles] })
+      .setProtectedHeader({ alg: 'ES256', kid: 'test' })
+      .setSubject(id)
+      .setIssuer(issuer)
+      .setAudience(audience)
+      .setExpirationTime(Math.floor(Date.now() / 1000) + expiresInS)
+      .sign(signing.privateKey);
+
+  return {
+    contract,
+    environment,
+    token,
+    async start<DB, S extends Schema>(
+      options: DataServiceOptions<DB, S>,
+      settings: TestServiceSettings = {},
+    ): Promise<TestService<DB>> {
+      const databaseUrl = settings.databaseUrl ?? (await testDatabase());
+      const database = openDatabase<DB>(databaseUrl);
+      await migrate(database, options.migrations);
+      const stop = await serve(
+        options,
+        async (parts) => {
+          const saga = createSaga({ ...parts, workload: options.name, database });
+          const built = await options.build({ ...parts, database, saga });
+          saga.run();
+          return {
+            built,
+            stop: async () => {
+              await saga.stop();
+              await database.close();
+            },
+          };
+        },
+        settings,
+      );
+      return { database, databaseUrl, stop: stoppable(stop) };
+    },
+    async startPlain(options) {
+      const stop = await serve(options, async (parts) => ({ built: await options.build(parts) }));
+      return { stop: stoppable(stop) };
+    },
+    async as(workload, user) {
+      const mesh = await meshOf(workload);
+      return user === undefined ? mesh : withToken(mesh, await token(user));
+    },
+    async close() {
+      await Promise.all(stops.map((stop) => stop()));
+    },
+  };
+}
+
+/** The same mesh, with an access token in each call. */
+export function withToken(mesh: Mesh, token: string): Mesh {
+  const authorized = (options: CallOptions = {}): CallOptions => {
+    const metadata = options.metadata?.clone() ?? new Metadata();
+    metadata.set('authorization', `Bearer ${token}`);
+    return { ...options, metadata };
+  };
+  return {
+    unary: (path, request, options) => mesh.unary(path, request, authorized(options)),
+    serverStream: (path, request, options) => mesh.serverStream(path, request, authorized(options)),
+    instances: (service) => mesh.instances(service),
+    prepare: (services) => mesh.prepare(services),
+    close: () => Promise.resolve(),
+  };
+}
