@@ -12,6 +12,7 @@ import {
   toyContract,
   toyDatabases,
   ToyShop,
+  undelivered,
   type ToyDatabases,
   type ToyOptions,
 } from './toy-shop.test.support.ts';
@@ -37,12 +38,7 @@ const count = async (on: Executor, table: string, where = '1 = 1', parameters: u
       .rows[0]?.n,
   );
 
-const emptyOutboxes = async () =>
-  (
-    await Promise.all(
-      [databases.office, databases.store, databases.bank].map(({ kysely }) => count(kysely, 'saga_outbox')),
-    )
-  ).every((n) => n === 0);
+const emptyOutboxes = async () => (await undelivered(databases)) === 0;
 
 const stock = () =>
   databases.store.kysely.selectFrom('stock').select(['available', 'reserved']).executeTakeFirstOrThrow();

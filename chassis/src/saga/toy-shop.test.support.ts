@@ -7,6 +7,7 @@ import type { CallOptions, UnaryResult } from '../client/mesh.ts';
 import type { Contract, MethodRule, SagaKind, SagaRule } from '../contract.ts';
 import { openDatabase, type Database } from '../data/database.ts';
 import { migrate } from '../data/migrations.ts';
+import { execute, type Executor } from '../data/statement.ts';
 import { uuidToBytes, uuidv7 } from '../data/uuid.ts';
 import { ServiceError } from '../errors.ts';
 import { testDatabase } from '../testing/fixtures.ts';
@@ -93,16 +94,17 @@ interface Bank {
 
 /** Three databases with their tables, for any number of shops after or beside one another. */
 export interface ToyDatabases {
+  readonly urls: readonly [office: string, store: string, bank: string];
   readonly office: Database<Office>;
   readonly store: Database<Store>;
   readonly bank: Database<Bank>;
   close(): Promise<void>;
 }
 
-export async function toyDatabases(url: () => Promise<string> = testDatabase): Promise<ToyDatabases> {
-  const office = openDatabase<Office>(await url());
-  const store = openDatabase<Store>(await url());
-  const bank = openDatabase<Bank>(await url());
+export async function toyDatabases(): Promise<ToyDatabases> {
+  const urls = await Promise.all([testDatabase(), testDatabase(), testDatabase()]);
+  const databases = openToyDatabases(urls);
+  const { office, store, bank } = databases;
   await Promise.all([
     migrate(office, {
       '1': { up: 'CREATE TABLE orders (id BINARY(16) PRIMARY KEY, status VARCHAR(16), reason VARCHAR(64))' },
@@ -122,7 +124,16 @@ export async function toyDatabases(url: () => Promise<string> = testDatabase): P
       },
     }),
   ]);
+  return databases;
+}
+
+/** Databases that {@link toyDatabases} has made, from another process. */
+export function openToyDatabases(urls: ToyDatabases['urls']): ToyDatabases {
+  const office = openDatabase<Office>(urls[0]);
+  const store = openDatabase<Store>(urls[1]);
+  const bank = openDatabase<Bank>(urls[2]);
   return {
+    urls,
     office,
     store,
     bank,
@@ -403,6 +414,34 @@ export class ToyShop {
       }),
     );
   }
+}
+
+/** What of the money and the pieces there is, wherever it is: the same before and after. */
+export async function totals({ store, bank }: ToyDatabases) {
+  const sum = async (on: Executor, sql: string) =>
+    Number((await execute<{ total: string | null }>(on, sql)).rows[0]?.total ?? 0);
+  return {
+    available: await sum(store.kysely, 'SELECT available AS total FROM stock'),
+    reserved: await sum(store.kysely, 'SELECT reserved AS total FROM stock'),
+    held: await sum(store.kysely, 'SELECT SUM(pieces) AS total FROM hold'),
+    money: await sum(bank.kysely, 'SELECT SUM(balance) AS total FROM wallet'),
+    charged: await sum(bank.kysely, 'SELECT SUM(amount) AS total FROM charge'),
+  };
+}
+
+/** How many rows of the three outboxes are not delivered, parked ones left out. */
+export async function undelivered({ office, store, bank }: ToyDatabases): Promise<number> {
+  const counts = [office.kysely, store.kysely, bank.kysely].map(async (on) => {
+    const sql = "SELECT COUNT(*) AS n FROM saga_outbox WHERE state = 'pending'";
+    return Number((await execute<{ n: string }>(on, sql)).rows[0]?.n);
+  });
+  return (await Promise.all(counts)).reduce((sum, each) => sum + each, 0);
+}
+
+/** Ends every lease and every pause now, as time would. */
+export async function lapse({ office, store, bank }: ToyDatabases): Promise<void> {
+  for (const on of [office.kysely, store.kysely, bank.kysely])
+    await execute(on, "UPDATE saga_outbox SET next_at = UTC_TIMESTAMP(3) WHERE state = 'pending'");
 }
 
 /** Polls until `condition` holds, 20 ms apart; throws its last answer after `timeoutMs`. */
