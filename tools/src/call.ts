@@ -23,7 +23,7 @@ await runTool(async () => {
   const identity = identityFiles(weftFolder, 'operator');
   try {
     const call = {
-      address: `127.0.0.1:${port}`,
+      port,
       identity,
       method: METHOD,
       request: parse(DATA),
