@@ -1,6 +1,6 @@
 import type { DescEnum, DescField, ScalarType } from '@bufbuild/protobuf';
 import { enumTexts, scalarToJson, wireType, zeroText } from './scalar-to-json.ts';
-import type { WireReader } from './wire-reader.ts';
+import { WireReader } from './wire-reader.ts';
 
 /** Reads one value of a field that holds no message. */
 export interface ScalarReader {
@@ -59,4 +59,16 @@ export function absentText(field: DescField): string | undefined {
     case 'message':
       return undefined;
   }
+}
+
+/** The bytes of a message field of an encoded message, its parts merged; empty when it is not set. */
+export function messageField(bytes: Uint8Array, number: number): Uint8Array {
+  const reader = new WireReader(bytes);
+  const parts: Uint8Array[] = [];
+  while (reader.pos < bytes.length) {
+    const tag = reader.varint32();
+    const part = tag >>> 3 === number ? messageBytes(reader, tag) : reader.skip(tag);
+    if (part !== undefined) parts.push(part);
+  }
+  return parts.length === 1 ? (parts[0] ?? bytes) : Buffer.concat(parts);
 }

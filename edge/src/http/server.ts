@@ -1,0 +1,107 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { ErrorPrinter } from './error-body.ts';
+import { HttpFault, type Failure } from './faults.ts';
+import type { Limits } from '../limits.ts';
+
+export interface HttpServer {
+  /** Opens the port, 0 for any; answers which. Rejects when it cannot be had. */
+  listen(host: string, port: number): Promise<number>;
+  /**
+   * Takes no new connections, closes idle ones, and waits for the requests in flight; what is not
+   * through after `graceMs` is cut.
+   */
+  drain(graceMs: number): Promise<void>;
+}
+
+/**
+ * An HTTP/1.1 server that defends itself: limits on headers and on slow clients are node:http's own,
+ * and what cannot even be parsed is answered in the same form as everything else.
+ */
+export function createHttpServer(
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+  limits: Limits,
+  errors: ErrorPrinter,
+  domain: string,
+): HttpServer {
+  const server = createServer({
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
+    // Small answers would otherwise wait for the acknowledgement of the one before.
+    noDelay: true,
+  });
+  server.maxConnections = limits.connections;
+  let draining = false;
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    if (draining) response.setHeader('connection', 'close');
+    handle(request, response);
+  };
+  server.on('request', serve);
+  server.on('checkContinue', serve);
+  server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) =>
+    refuse(socket as Socket, parseFailure(error), errors, domain),
+  );
+  return {
+    listen: (host, port) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, () => {
+          server.off('error', reject);
+          resolve((server.address() as AddressInfo).port);
+        });
+      }),
+    drain(graceMs) {
+      draining = true;
+      return close(server, graceMs);
+    },
+  };
+}
+
+async function close(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  // A connection that was busy above becomes idle once its answer is out.
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearInterval(sweep);
+  clearTimeout(cut);
+}
+
+/** What a request was that node:http could not read. */
+function parseFailure(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): Failure {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      // Without the end of the request line, it is the URL that is too long.
+      return error.rawPacket !== undefined && !error.rawPacket.includes('\r\n')
+        ? fault(414, 'URI_TOO_LONG', 'the URL is too long')
+        : fault(431, 'HEADERS_TOO_LARGE', 'the headers are too large');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return fault(408, 'REQUEST_TIMEOUT', 'the request did not arrive in time');
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return fault(413, 'BODY_TOO_LARGE', 'the chunk extensions are too large');
+    default:
+      return fault(400, 'MALFORMED_REQUEST', 'this is no HTTP/1.1 request');
+  }
+}
+
+function fault(status: number, reason: string, message: string): Failure {
+  return new HttpFault(status, 'INVALID_ARGUMENT', reason, message).failure;
+}
+
+function refuse(socket: Socket, failure: Failure, errors: ErrorPrinter, domain: string): void {
+  // A request in flight on the same connection may have begun its answer: nothing may be put into it.
+  const begun = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage;
+  if (!socket.writable || begun?.headersSent === true) {
+    socket.destroy();
+    return;
+  }
+  const body = errors.print(failure, domain);
+  socket.end(
+    `HTTP/1.1 ${failure.status} \r\nconnection: close\r\ncontent-type: application/json\r\n` +
+      `x-content-type-options: nosniff\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
