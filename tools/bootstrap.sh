@@ -111,14 +111,14 @@ need_node
 PATH=$PWD/node_modules/.bin:$PATH
 case $tool in
   exec) exec "$@" ;;
-  down | status)
-    # They must work whatever state the sources are in.
-    [ -f "tools/dist/$tool.js" ] || { need_dependencies && need_generated_code && step build node_modules/.bin/tsc -b; }
-    ;;
-  *)
+  up | servers | prepare | generate)
     need_dependencies
     need_generated_code
     [ "$tool" = generate ] || step build node_modules/.bin/tsc -b
+    ;;
+  *)
+    # The others look at what runs: they must work whatever state the sources are in.
+    [ -f "tools/dist/$tool.js" ] || { need_dependencies && need_generated_code && step build node_modules/.bin/tsc -b; }
     ;;
 esac
 case $tool in

@@ -7,6 +7,8 @@ export function tell(error: unknown): void {
 
 /** Runs a tool: an error is told, and the process exits 1. */
 export async function runTool(main: () => Promise<void>): Promise<void> {
+  // Whoever reads the output has seen enough (`make status | head`).
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   try {
     await main();
   } catch (error) {

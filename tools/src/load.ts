@@ -66,7 +66,9 @@ await runTool(async () => {
   await call(url, 'DELETE', `/v1/products/${product.id}`, { token: adminToken });
 });
 
-const isFinal = (status: string | undefined) => status !== undefined && !status.startsWith('PENDING');
+function isFinal(status: string | undefined): boolean {
+  return status !== undefined && !status.startsWith('PENDING');
+}
 
 function report(what: string, { durationsMs, errors, dropped }: OpenLoopResult): void {
   process.stdout.write(`${what.padEnd(7)} ${durationsMs.length} answered  ${percentiles(durationsMs)}\n`);

@@ -72,5 +72,7 @@ function print(rows: readonly (readonly string[])[], before = ''): void {
   process.stdout.write(`${before}${rows.map(line).join('\n')}\n`);
 }
 
-// oxlint-disable-next-line no-control-regex
-const visible = (text: string) => text.replaceAll(/\u001b\[\d+m/g, '').length;
+function visible(text: string): number {
+  // oxlint-disable-next-line no-control-regex
+  return text.replaceAll(/\u001b\[\d+m/g, '').length;
+}

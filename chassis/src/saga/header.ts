@@ -24,6 +24,13 @@ export function readHeader(header: SagaHeader | undefined, peer: string): Header
   };
 }
 
+/** The saga that a request asks about. Throws INVALID_ARGUMENT when it names none. */
+export function readSagaId(header: SagaHeader | undefined): string {
+  if (header?.sagaId.byteLength !== 16)
+    throw invalidArgument({ field: 'saga.saga_id', description: 'must be a UUID, 16 bytes' });
+  return bytesToUuid(header.sagaId);
+}
+
 /** The header that a message of this saga carries. */
 export function writeHeader({ sagaId, userId, deadlineMs }: Omit<Header, 'peer'>): SagaHeader {
   return { sagaId: uuidToBytes(sagaId), userId, deadline: timestamp(deadlineMs) };

@@ -3,7 +3,7 @@ import type { Mesh } from '../client/mesh.ts';
 import type { Contract } from '../contract.ts';
 import type { Database } from '../data/database.ts';
 import { SagaArbiter } from './arbiter.ts';
-import { readHeader } from './header.ts';
+import { readSagaId } from './header.ts';
 import { readEvents } from './log.ts';
 import { Loop } from './loop.ts';
 import { observeOutbox } from './metrics.ts';
@@ -60,10 +60,10 @@ export function createSaga<DB>(options: SagaOptions<DB>): Saga<DB> {
     final: (method, seal) => handles(participant.final(method, seal), method),
     log: (method) => {
       sagaRule(contract, method.path, 'LOG');
-      return handles(async ({ saga }, { caller }) => {
-        const { sagaId } = readHeader(saga, caller);
-        return { events: await readEvents(database.kysely, sagaId, workload) };
-      }, method);
+      return handles(
+        async ({ saga }) => ({ events: await readEvents(database.kysely, readSagaId(saga), workload) }),
+        method,
+      );
     },
     arbiter: (arbiterOptions) => {
       const arbiter = new SagaArbiter(parts, arbiterOptions);
