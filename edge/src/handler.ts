@@ -9,6 +9,7 @@ import { ClientGone } from './http/body.ts';
 import type { ErrorPrinter } from './http/error-body.ts';
 import type { Exchange } from './http/exchange.ts';
 import { failureOf, HttpFault, type Failure } from './http/faults.ts';
+import { finish } from './http/finish.ts';
 import { SlowClient } from './http/stream-answer.ts';
 import { createRequestObserver } from './http/telemetry.ts';
 import type { Limits } from './limits.ts';
@@ -39,9 +40,11 @@ export interface Handler {
 export function createHandler(options: HandlerOptions): Handler {
   const { routes, transcoder, tokens, limits, draining } = options;
   const observe = createRequestObserver();
+  const streams = new Set<AbortController>();
   let inFlight = 0;
+  draining.addEventListener('abort', () => streams.forEach((stream) => stream.abort()));
 
-  async function answer(exchange: Exchange): Promise<void> {
+  async function answer(exchange: Exchange, gone: AbortController): Promise<void> {
     if (inFlight > limits.concurrentRequests)
       throw new ServiceError('UNAVAILABLE', 'OVERLOADED', 'too many requests in flight', { retryAfterMs: 1_000 });
     const { request, path, response } = exchange;
@@ -55,13 +58,14 @@ export function createHandler(options: HandlerOptions): Handler {
       return;
     }
     exchange.route = match.value;
+    if (match.value.method.streaming) streams.add(gone);
     await checkAccess(request, match.value.method, tokens);
     await transcoder.serve(exchange, match.value, match.captures);
   }
 
-  async function run(exchange: Exchange): Promise<void> {
+  async function run(exchange: Exchange, gone: AbortController): Promise<void> {
     try {
-      await answer(exchange);
+      await answer(exchange, gone);
     } catch (error) {
       fail(exchange, error, options);
     }
@@ -75,15 +79,11 @@ export function createHandler(options: HandlerOptions): Handler {
       const observed = observe(request);
       const gone = new AbortController();
       const exchange = newExchange(request, response, gone.signal);
-      const drain = (): void => {
-        if (exchange.route?.method.streaming === true) gone.abort();
-      };
       inFlight += 1;
-      draining.addEventListener('abort', drain);
       response.once('close', () => {
         inFlight -= 1;
-        draining.removeEventListener('abort', drain);
-        gone.abort();
+        streams.delete(gone);
+        if (!response.writableFinished) gone.abort();
         const { route } = exchange;
         observed.ended({
           route: route?.rule.template.text,
@@ -91,7 +91,7 @@ export function createHandler(options: HandlerOptions): Handler {
           status: response.headersSent ? response.statusCode : 499,
         });
       });
-      void context.with(observed.context, () => run(exchange));
+      void context.with(observed.context, () => run(exchange, gone));
     },
   };
 }
@@ -154,7 +154,7 @@ function fail(exchange: Exchange, error: unknown, options: HandlerOptions): void
     'content-type': 'application/json',
     'content-length': body.length,
   });
-  response.end(bodiless ? undefined : body);
+  finish(response, bodiless ? undefined : body, options.limits.slowClientMs);
 }
 
 /** The body of a failure after the answer has begun. */

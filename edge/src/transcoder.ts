@@ -9,6 +9,7 @@ import { JsonPrinter } from './codec/message-to-json.ts';
 import { httpBodyType } from './descriptors.ts';
 import { checkJson, readBody } from './http/body.ts';
 import { clientTimeoutMs } from './http/deadline.ts';
+import { finish } from './http/finish.ts';
 import { answerHeaders, requestMetadata } from './http/metadata.ts';
 import { answerStream } from './http/stream-answer.ts';
 import { rawFormat, streamFormat } from './http/stream-format.ts';
@@ -107,7 +108,7 @@ export class Transcoder {
       'content-type': contentType,
       'content-length': data.length,
     });
-    response.end(bodiless ? undefined : data);
+    finish(response, bodiless ? undefined : data, this.options.limits.slowClientMs);
   }
 
   private async stream(

@@ -31,6 +31,8 @@ function addPrefixed(metadata: Metadata, name: string, value: string): void {
 function add(metadata: Metadata, name: string, value: string): void {
   if (!/^[0-9a-z_.-]+$/.test(name)) return;
   if (name.endsWith('-bin')) metadata.add(name, Buffer.from(value, 'base64'));
+  // Node itself goes by the first of several authorization headers, so no other one may follow it.
+  else if (name === 'authorization') metadata.set(name, metadata.get(name)[0] ?? value);
   else if (/^[\x20-\x7e]*$/.test(value)) metadata.add(name, value);
 }
 

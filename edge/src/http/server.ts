@@ -42,7 +42,7 @@ export function createHttpServer(
   server.on('request', serve);
   server.on('checkContinue', serve);
   server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) =>
-    refuse(socket as Socket, parseFailure(error), errors, domain),
+    refuse(socket as Socket, parseFailure(error, limits.urlBytes), errors, domain),
   );
   return {
     listen: (host, port) =>
@@ -72,11 +72,10 @@ async function close(server: Server, graceMs: number): Promise<void> {
 }
 
 /** What a request was that node:http could not read. */
-function parseFailure(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): Failure {
+function parseFailure(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, urlBytes: number): Failure {
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
-      // Without the end of the request line, it is the URL that is too long.
-      return error.rawPacket !== undefined && !error.rawPacket.includes('\r\n')
+      return hasLongTarget(error.rawPacket?.toString('latin1') ?? '', urlBytes)
         ? fault(414, 'URI_TOO_LONG', 'the URL is too long')
         : fault(431, 'HEADERS_TOO_LARGE', 'the headers are too large');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
@@ -86,6 +85,12 @@ function parseFailure(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): Fa
     default:
       return fault(400, 'MALFORMED_REQUEST', 'this is no HTTP/1.1 request');
   }
+}
+
+/** Whether it is the request line that fills the packet. */
+function hasLongTarget(packet: string, urlBytes: number): boolean {
+  const end = packet.indexOf('\r\n');
+  return /^[A-Z]+ \S/.test(packet) && (end === -1 || end > urlBytes);
 }
 
 function fault(status: number, reason: string, message: string): Failure {
