@@ -2,15 +2,29 @@ import type { Socket } from 'node:net';
 import type { Attributes } from '@opentelemetry/api';
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely';
 import type { PoolConnection, ResultSetHeader } from 'mysql2';
-import { isConnectionError, isRerunnable, Unavailable, unavailable } from './database-errors.ts';
+import {
+  isConnectionError,
+  isDuplicateKey,
+  isRerunnable,
+  RerunTransaction,
+  Unavailable,
+  unavailable,
+} from './database-errors.ts';
 import { inStatementSpan } from './statement-span.ts';
+import { sendingOf, type Statement } from './statement.ts';
 import { timeLimit, withTimeout } from './time-limit.ts';
 
 const statementRuns = 3;
 
+const plain = (sql: string): Statement => ({ sql, parameters: [] });
+
 /**
  * A pooled connection. A statement that is not answered in time gives its connection up, since nobody
  * knows what the server is doing with it.
+ *
+ * Round trips are what a transaction costs, and its locks last as long as it does: BEGIN is sent with the
+ * first statement, and what was deferred with COMMIT. So the protocol's multi-statements are on; a
+ * statement with a `;` in its own text is refused here, as the server would refuse it otherwise.
  */
 export class Connection implements DatabaseConnection {
   readonly #raw: PoolConnection;
@@ -18,9 +32,11 @@ export class Connection implements DatabaseConnection {
   readonly #statementTimeoutMs: number;
   #ready = false;
   #broken = false;
-  #inTransaction = false;
+  #transaction: 'none' | 'to-begin' | 'open' = 'none';
   /** The database has rolled the transaction back; another statement would run outside of it. */
   #givenUp: unknown;
+  #deferred: Statement[] = [];
+  #rerunOnDuplicate = false;
 
   constructor(raw: PoolConnection, attributes: Attributes, statementTimeoutMs: number) {
     this.#raw = raw;
@@ -33,58 +49,72 @@ export class Connection implements DatabaseConnection {
   /** Sets the session up, once. */
   async prepare(): Promise<void> {
     if (this.#ready) return;
-    await this.#run('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', []);
-    await this.#run(
-      `SET time_zone = '+00:00', innodb_lock_wait_timeout = 2,
-        sql_mode = 'STRICT_ALL_TABLES,ONLY_FULL_GROUP_BY,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'`,
-      [],
-    );
+    await this.#send([
+      plain('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED'),
+      plain(`SET time_zone = '+00:00', innodb_lock_wait_timeout = 2,
+        sql_mode = 'STRICT_ALL_TABLES,ONLY_FULL_GROUP_BY,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'`),
+    ]);
     this.#ready = true;
   }
 
-  async begin(): Promise<void> {
-    await this.#run('BEGIN', []);
-    this.#inTransaction = true;
+  begin(): void {
+    this.#transaction = 'to-begin';
     this.#givenUp = undefined;
+    this.#deferred = [];
+    this.#rerunOnDuplicate = false;
   }
 
   /** Fails with UNAVAILABLE, UNKNOWN_COMMIT when the answer is lost. */
   async commit(): Promise<void> {
     if (this.#givenUp !== undefined) throw this.#givenUp;
     if (this.#broken) throw unavailable(Unavailable.lost);
-    try {
-      await this.#run('COMMIT', []);
-      this.#inTransaction = false;
-    } catch (error) {
-      throw this.#broken ? unavailable(Unavailable.unknownCommit, error) : error;
-    }
+    const statements = this.#deferred;
+    if (this.#transaction === 'open' || statements.length > 0)
+      try {
+        await this.#send([...statements, plain('COMMIT')]);
+      } catch (error) {
+        if (this.#broken) throw unavailable(Unavailable.unknownCommit, error);
+        if (!this.#rerunOnDuplicate || !isDuplicateKey(error)) throw error;
+        throw new RerunTransaction('another transaction was first', { cause: error });
+      }
+    this.#transaction = 'none';
   }
 
   /** Never fails: a connection that cannot roll back is given up, and the server rolls back for it. */
   async rollback(): Promise<void> {
     try {
-      if (!this.#broken) await this.#run('ROLLBACK', []);
+      if (!this.#broken && this.#transaction === 'open') await this.#send([plain('ROLLBACK')]);
     } catch {
       this.#destroy();
     }
-    this.#inTransaction = false;
+    this.#transaction = 'none';
     this.#givenUp = undefined;
   }
 
   release(): void {
-    if (this.#broken || this.#inTransaction) this.#destroy();
+    if (this.#broken || this.#transaction !== 'none') this.#destroy();
     else this.#raw.release();
   }
 
-  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     if (this.#givenUp !== undefined) throw this.#givenUp;
+    const sending = sendingOf(query);
+    const statements = sending?.statements ?? [query];
+    for (const { sql } of statements)
+      if (sql.includes(';')) throw new Error('a query is one statement, and has no semicolon in it');
+    if (sending?.kind === 'deferred') {
+      if (this.#transaction === 'none') throw new Error('statements can be deferred in a transaction only');
+      this.#deferred.push(...statements);
+      this.#rerunOnDuplicate ||= sending.rerunOnDuplicate;
+      return { rows: [] };
+    }
     for (let run = 1; ; run++) {
       try {
-        return await this.#query<R>(sql, parameters);
+        return resultOf<R>(await this.#send(statements));
       } catch (error) {
         if (!isRerunnable(error)) throw error;
-        if (this.#inTransaction) this.#givenUp = error;
-        if (this.#inTransaction || run === statementRuns) throw error;
+        if (this.#transaction !== 'none') this.#givenUp = error;
+        if (this.#transaction !== 'none' || run === statementRuns || statements.length > 1) throw error;
       }
     }
   }
@@ -94,30 +124,26 @@ export class Connection implements DatabaseConnection {
     throw new Error('streaming a result is not supported: page through it by its key');
   }
 
-  async #query<R>(sql: string, parameters: readonly unknown[]): Promise<QueryResult<R>> {
-    const result = await this.#run(sql, parameters);
-    if (Array.isArray(result)) return { rows: result as R[] };
-    const { insertId, affectedRows } = result as ResultSetHeader;
-    return {
-      rows: [],
-      numAffectedRows: BigInt(affectedRows),
-      ...(insertId ? { insertId: BigInt(insertId) } : {}),
-    };
-  }
-
-  async #run(sql: string, parameters: readonly unknown[]): Promise<unknown> {
+  /** Sends statements in one round trip, BEGIN before them if it is due; answers the last one's result. */
+  async #send(statements: readonly Statement[]): Promise<unknown> {
     if (this.#broken) throw unavailable(Unavailable.lost);
     const limit = timeLimit(this.#statementTimeoutMs);
-    return inStatementSpan(this.#attributes, sql, async () => {
+    const begins = this.#transaction === 'to-begin';
+    if (begins) this.#transaction = 'open';
+    const all = begins ? [plain('BEGIN'), ...statements] : statements;
+    const sql = all.map((each) => each.sql).join('; ');
+    const parameters = all.flatMap((each) => each.parameters);
+    return inStatementSpan(this.#attributes, statements, async () => {
       const answer = Promise.withResolvers<unknown>();
-      this.#raw.query(sql, parameters as unknown[], (error, result) =>
+      this.#raw.query(sql, parameters, (error, result) =>
         error === null ? answer.resolve(result) : answer.reject(error),
       );
       try {
-        return await withTimeout(answer.promise, limit, () => {
+        const result = await withTimeout(answer.promise, limit, () => {
           this.#destroy();
           throw unavailable(Unavailable.timeout);
         });
+        return all.length > 1 && Array.isArray(result) ? result.at(-1) : result;
       } catch (error) {
         if (!isConnectionError(error)) throw error;
         this.#destroy();
@@ -132,4 +158,14 @@ export class Connection implements DatabaseConnection {
     // mysql2 only half-closes; a frozen server would keep the socket open for as long as it is frozen.
     (this.#raw as unknown as { readonly stream: Socket }).stream.destroy();
   }
+}
+
+function resultOf<R>(result: unknown): QueryResult<R> {
+  if (Array.isArray(result)) return { rows: result as R[] };
+  const { insertId, affectedRows } = result as ResultSetHeader;
+  return {
+    rows: [],
+    numAffectedRows: BigInt(affectedRows),
+    ...(insertId ? { insertId: BigInt(insertId) } : {}),
+  };
 }

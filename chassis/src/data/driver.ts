@@ -56,6 +56,8 @@ class BoundedDriver implements Driver {
       supportBigNumbers: true,
       bigNumberStrings: true,
       decimalNumbers: false,
+      // Connection says why, and sees to it that a statement is one.
+      multipleStatements: true,
       // How Dates are read and written; the session's own zone is set by Connection.
       timezone: 'Z',
       charset: 'utf8mb4_unicode_ci',
@@ -75,8 +77,8 @@ class BoundedDriver implements Driver {
     }
   }
 
-  beginTransaction(connection: Connection): Promise<void> {
-    return connection.begin();
+  async beginTransaction(connection: Connection): Promise<void> {
+    connection.begin();
   }
 
   commitTransaction(connection: Connection): Promise<void> {

@@ -133,7 +133,10 @@ test('when no answer comes to COMMIT, nobody guesses: UNKNOWN_COMMIT, or again i
     await recovered(10_000);
     return { runs, error };
   };
-  expect(await attempt(false)).toMatchObject({ runs: 1, error: { code: 'UNAVAILABLE', reason: 'UNKNOWN_COMMIT' } });
+  expect(await attempt(false)).toMatchObject({
+    runs: 1,
+    error: { code: 'UNAVAILABLE', reason: 'UNKNOWN_COMMIT' },
+  });
   const { runs, error } = await attempt(true);
   // Run again until the database is back, or UNAVAILABLE if it is not back soon enough; never as if it had worked.
   if (error === undefined) expect(runs).toBeGreaterThan(1);

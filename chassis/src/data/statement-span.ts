@@ -1,5 +1,6 @@
 import { metrics, SpanKind, SpanStatusCode, trace, type Attributes } from '@opentelemetry/api';
 import type { ServiceError } from '../errors.ts';
+import type { Statement } from './statement.ts';
 
 const tracer = trace.getTracer('@weft/chassis');
 
@@ -14,18 +15,18 @@ export function databaseAttributes(url: URL): Attributes {
 }
 
 /**
- * Runs one statement in a span of its own, and records its duration. The span has the SQL, never its
+ * Runs one round trip's statements in a span of their own, and records its duration. The span has the SQL, never its
  * values. Outside of any trace there is no span: a poll would fill the store with traces of one span.
  */
 export async function inStatementSpan<T>(
   attributes: Attributes,
-  query: string,
+  statements: readonly Statement[],
   run: () => Promise<T>,
 ): Promise<T> {
-  const operation = operationName(query);
+  const operation = operationName(statements);
   const started = performance.now();
   const traced = trace.getActiveSpan() !== undefined;
-  const span = traced ? startStatement(attributes, operation, query) : undefined;
+  const span = traced ? startStatement(attributes, operation, statements) : undefined;
   let failure: Attributes = {};
   try {
     return await run();
@@ -43,10 +44,15 @@ export async function inStatementSpan<T>(
   }
 }
 
-function startStatement(attributes: Attributes, operation: string, query: string) {
+function startStatement(attributes: Attributes, operation: string, statements: readonly Statement[]) {
   return tracer.startSpan(operation, {
     kind: SpanKind.CLIENT,
-    attributes: { ...attributes, 'db.operation.name': operation, 'db.query.text': query },
+    attributes: {
+      ...attributes,
+      'db.operation.name': operation,
+      'db.query.text': statements.map(({ sql }) => sql).join('; '),
+      ...(statements.length > 1 ? { 'db.operation.batch.size': statements.length } : {}),
+    },
   });
 }
 
@@ -83,8 +89,10 @@ function makeHistogram() {
   });
 }
 
-function operationName(query: string): string {
-  return (/^\s*\(?\s*([a-z]+)/i.exec(query)?.[1] ?? 'statement').toUpperCase();
+function operationName(statements: readonly Statement[]): string {
+  const [first, ...rest] = statements;
+  if (first === undefined || rest.length > 0) return 'BATCH';
+  return (/^\s*\(?\s*([a-z]+)/i.exec(first.sql)?.[1] ?? 'statement').toUpperCase();
 }
 
 function errorAttributes(error: unknown): Attributes {

@@ -1,6 +1,6 @@
 import type { SagaReply } from '@weft/proto/weft/v1/saga';
 import { SagaReply as SagaReplyCodec } from '@weft/proto/weft/v1/saga';
-import { execute, type Executor } from '../data/statement.ts';
+import { defer, executeBatch, type Executor } from '../data/statement.ts';
 import { uuidToBytes } from '../data/uuid.ts';
 import { logTailColumns, type LogTail } from './log.ts';
 import type { StepState } from './transitions.ts';
@@ -24,21 +24,20 @@ export interface Fence extends LogTail {
  */
 export async function lockFence(tx: Executor, step: string, header: Header): Promise<Fence> {
   const sagaId = uuidToBytes(header.sagaId);
-  const deadline = new Date(header.deadlineMs);
-  await execute(
-    tx,
-    `INSERT INTO saga_step
-      (saga_id, step, state, seen, caller, user_id, expires_at, due_at, first_at, last_at)
-      VALUES (?, ?, 'NEW', 1, ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))
-      ON DUPLICATE KEY UPDATE seen = seen + 1, last_at = UTC_TIMESTAMP(3)`,
-    [sagaId, step, header.peer, header.userId, deadline],
-  );
-  const { rows } = await execute<Fence>(
-    tx,
-    `SELECT s.state, s.seen, s.req_hash AS hashOfRequest, s.result, ${logTailColumns}
-      FROM saga_step s WHERE s.saga_id = ? AND s.step = ? FOR UPDATE`,
-    [sagaId, sagaId, sagaId, step],
-  );
+  const { rows } = await executeBatch<Fence>(tx, [
+    {
+      sql: `INSERT INTO saga_step
+        (saga_id, step, state, seen, caller, user_id, expires_at, due_at, first_at, last_at)
+        VALUES (?, ?, 'NEW', 1, ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))
+        ON DUPLICATE KEY UPDATE seen = seen + 1, last_at = UTC_TIMESTAMP(3)`,
+      parameters: [sagaId, step, header.peer, header.userId, new Date(header.deadlineMs)],
+    },
+    {
+      sql: `SELECT s.state, s.seen, s.req_hash AS hashOfRequest, s.result, ${logTailColumns}
+        FROM saga_step s WHERE s.saga_id = ? AND s.step = ? FOR UPDATE`,
+      parameters: [sagaId, sagaId, sagaId, step],
+    },
+  ]);
   const [fence] = rows;
   if (fence === undefined) throw new Error('the fence that was just written is gone');
   return fence;
@@ -51,7 +50,7 @@ export interface StepRecord {
   readonly result?: SagaReply;
 }
 
-/** Records a step's new state. */
+/** Records a step's new state, when `tx` commits. */
 export async function writeFence(
   tx: Executor,
   step: string,
@@ -60,17 +59,18 @@ export async function writeFence(
 ): Promise<void> {
   const { state, hashOfRequest, result } = record;
   // An undo or a final has no payload of its own to compare with, and keeps the step's.
-  await execute(
-    tx,
-    `UPDATE saga_step SET state = ?, req_hash = COALESCE(?, req_hash), result = COALESCE(?, result), due_at = ${
-      state === 'DONE' ? `expires_at + INTERVAL ${askAfterMs / 1000} SECOND` : 'UTC_TIMESTAMP(3)'
-    } WHERE saga_id = ? AND step = ?`,
-    [
-      state,
-      hashOfRequest ?? null,
-      result === undefined ? null : Buffer.from(SagaReplyCodec.encode(result).finish()),
-      uuidToBytes(header.sagaId),
-      step,
-    ],
-  );
+  const dueAt = state === 'DONE' ? `expires_at + INTERVAL ${askAfterMs / 1000} SECOND` : 'UTC_TIMESTAMP(3)';
+  await defer(tx, [
+    {
+      sql: `UPDATE saga_step SET state = ?, req_hash = COALESCE(?, req_hash), result = COALESCE(?, result),
+        due_at = ${dueAt} WHERE saga_id = ? AND step = ?`,
+      parameters: [
+        state,
+        hashOfRequest ?? null,
+        result === undefined ? null : Buffer.from(SagaReplyCodec.encode(result).finish()),
+        uuidToBytes(header.sagaId),
+        step,
+      ],
+    },
+  ]);
 }

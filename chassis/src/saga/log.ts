@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
 import { trace } from '@opentelemetry/api';
 import type { SagaEvent } from '@weft/proto/weft/v1/saga';
-import { isDuplicateKey } from '../data/database.ts';
-import { RerunTransaction } from '../data/database-errors.ts';
-import { execute, type Executor } from '../data/statement.ts';
+import { defer, execute, placeholders, type Executor } from '../data/statement.ts';
 import { uuidToBytes } from '../data/uuid.ts';
 import { timestamp } from './header.ts';
 
@@ -36,7 +34,7 @@ export interface LogEntry {
 const noHash = Buffer.alloc(32);
 
 /**
- * Appends one transition. `hash` covers the row and the hash before it, so a row changed or taken out
+ * Appends one transition, when `tx` commits. `hash` covers the row and the hash before it, so a row changed or taken out
  * later is found by {@link brokenLink}. Two transactions that append to one saga at once would fork the
  * chain: the later one is run again.
  */
@@ -46,17 +44,17 @@ export async function appendLog(tx: Executor, entry: LogEntry, tail: LogTail): P
   const { sagaId, step, from, to, reason, messageId, attempt, peer, instance } = entry;
   const traceId = trace.getActiveSpan()?.spanContext().traceId ?? '';
   const values = [seq, step, from, to, reason, messageId, attempt, peer, instance, traceId, tail.at];
-  try {
-    await execute(
-      tx,
-      `INSERT INTO saga_log (saga_id, seq, step, from_state, to_state, reason, msg_id, attempt, peer, instance,
-        trace_id, at, prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      [uuidToBytes(sagaId), ...values, previous, linkHash(previous, sagaId, values)],
-    );
-  } catch (error) {
-    if (isDuplicateKey(error)) throw new RerunTransaction('the log has grown meanwhile', { cause: error });
-    throw error;
-  }
+  await defer(
+    tx,
+    [
+      {
+        sql: `INSERT INTO saga_log (saga_id, seq, step, from_state, to_state, reason, msg_id, attempt, peer,
+          instance, trace_id, at, prev_hash, hash) VALUES (${placeholders(14)})`,
+        parameters: [uuidToBytes(sagaId), ...values, previous, linkHash(previous, sagaId, values)],
+      },
+    ],
+    { rerunOnDuplicate: true },
+  );
 }
 
 interface LogRow {

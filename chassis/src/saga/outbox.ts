@@ -1,5 +1,5 @@
 import { context, propagation, type Context } from '@opentelemetry/api';
-import { execute, placeholders, type Executor } from '../data/statement.ts';
+import { defer, execute, placeholders, type Executor } from '../data/statement.ts';
 import { uuidToBytes } from '../data/uuid.ts';
 import { messageId } from './header.ts';
 
@@ -44,7 +44,7 @@ export interface OutboxRow {
   readonly context?: Context;
 }
 
-/** Queues messages in `tx`, born leased to the caller, who sends them once `tx` has committed. */
+/** Queues messages when `tx` commits, born leased to the caller, who sends them then. */
 export async function insertMessages(
   tx: Executor,
   messages: readonly OutgoingMessage[],
@@ -77,33 +77,36 @@ export async function insertMessages(
         `(${placeholders(9)}, 'pending', UTC_TIMESTAMP(3) + INTERVAL ? SECOND, ?, 1, 0, UTC_TIMESTAMP(3))`,
     )
     .join(', ');
-  await execute(
-    tx,
-    `INSERT INTO saga_outbox (msg_id, saga_id, target, method, kind, payload, traceparent, tracestate, actor, state,
-      next_at, expires_at, epoch, attempts, created_at) VALUES ${values}`,
-    rows.flatMap((row, i) => {
-      const { actor, expiresAtMs } = messages[i] as OutgoingMessage;
-      return [
-        row.msgId,
-        row.sagaId,
-        row.target,
-        row.method,
-        row.kind,
-        Buffer.from(row.payload),
-        row.traceparent,
-        row.tracestate,
-        actor,
-        leaseMs / 1000,
-        expiresAtMs === undefined ? null : new Date(expiresAtMs),
-      ];
-    }),
-  );
+  await defer(tx, [
+    {
+      sql: `INSERT INTO saga_outbox (msg_id, saga_id, target, method, kind, payload, traceparent, tracestate,
+        actor, state, next_at, expires_at, epoch, attempts, created_at) VALUES ${values}`,
+      parameters: rows.flatMap((row, i) => {
+        const { actor, expiresAtMs } = messages[i] as OutgoingMessage;
+        return [
+          row.msgId,
+          row.sagaId,
+          row.target,
+          row.method,
+          row.kind,
+          Buffer.from(row.payload),
+          row.traceparent,
+          row.tracestate,
+          actor,
+          leaseMs / 1000,
+          expiresAtMs === undefined ? null : new Date(expiresAtMs),
+        ];
+      }),
+    },
+  ]);
   return rows;
 }
 
 /** Takes back a message that was not delivered yet. One that is on its way arrives all the same. */
 export async function takeBack(tx: Executor, sagaId: string, path: string): Promise<void> {
-  await execute(tx, 'DELETE FROM saga_outbox WHERE msg_id = ?', [messageId(sagaId, path, path)]);
+  await defer(tx, [
+    { sql: 'DELETE FROM saga_outbox WHERE msg_id = ?', parameters: [messageId(sagaId, path, path)] },
+  ]);
 }
 
 /**
@@ -126,12 +129,13 @@ export async function claim(tx: Executor, target: string, limit: number): Promis
     [target],
   );
   if (rows.length === 0) return [];
-  await execute(
-    tx,
-    `UPDATE saga_outbox SET epoch = epoch + 1, next_at = UTC_TIMESTAMP(3) + INTERVAL ? SECOND
-      WHERE msg_id IN (${placeholders(rows.length)})`,
-    [leaseMs / 1000, ...rows.map((row) => row.msgId)],
-  );
+  await defer(tx, [
+    {
+      sql: `UPDATE saga_outbox SET epoch = epoch + 1, next_at = UTC_TIMESTAMP(3) + INTERVAL ? SECOND
+        WHERE msg_id IN (${placeholders(rows.length)})`,
+      parameters: [leaseMs / 1000, ...rows.map((row) => row.msgId)],
+    },
+  ]);
   return rows.map(({ ageUs, ...row }) => ({
     ...row,
     epoch: Number(row.epoch),

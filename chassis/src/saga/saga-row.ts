@@ -1,4 +1,4 @@
-import { execute, type Executor } from '../data/statement.ts';
+import { defer, execute, type Executor } from '../data/statement.ts';
 import { bytesToUuid, uuidToBytes } from '../data/uuid.ts';
 import { logTailColumns, parseTime, type LogTail } from './log.ts';
 
@@ -24,11 +24,13 @@ export async function insertSaga(
   const at = rows[0]?.at ?? '';
   const nowMs = Math.trunc(parseTime(at));
   const deadline = new Date(nowMs + deadlineMs);
-  await execute(
-    tx,
-    `INSERT INTO saga (saga_id, name, user_id, state, deadline_at, created_at) VALUES (?, ?, ?, 'PENDING', ?, ?)`,
-    [uuidToBytes(saga.sagaId), saga.name, saga.userId, deadline, new Date(nowMs)],
-  );
+  await defer(tx, [
+    {
+      sql: `INSERT INTO saga (saga_id, name, user_id, state, deadline_at, created_at)
+        VALUES (?, ?, ?, 'PENDING', ?, ?)`,
+      parameters: [uuidToBytes(saga.sagaId), saga.name, saga.userId, deadline, new Date(nowMs)],
+    },
+  ]);
   return { deadlineMs: deadline.getTime(), at };
 }
 
@@ -55,11 +57,12 @@ export async function writeDecision(
   state: Decided,
   reason: string,
 ): Promise<void> {
-  await execute(
-    tx,
-    `UPDATE saga SET state = ?, reason = ?, decided_at = UTC_TIMESTAMP(3) WHERE saga_id = ?`,
-    [state, reason.slice(0, 64), uuidToBytes(sagaId)],
-  );
+  await defer(tx, [
+    {
+      sql: 'UPDATE saga SET state = ?, reason = ?, decided_at = UTC_TIMESTAMP(3) WHERE saga_id = ?',
+      parameters: [state, reason.slice(0, 64), uuidToBytes(sagaId)],
+    },
+  ]);
 }
 
 /** What was decided, without locking; undefined for an unknown saga. */
