@@ -89,13 +89,19 @@ take_lock() {
   attempts=0
   until mkdir "$weft/lock" 2>/dev/null; do
     attempts=$((attempts + 1))
-    IFS=/ read -r pid started owner <"$weft/lock/owner" 2>/dev/null || { pid='' started='' owner=''; }
-    if [ -n "$pid" ] && [ "$(start_time "$pid")" = "$started" ]; then
-      fail "make $owner is running (pid $pid): wait for it, or end it"
-    elif [ -z "$pid" ] && [ "$attempts" -lt 3 ]; then
-      sleep 1 # its owner is about to write its name
-    else
-      rm -rf "$weft/lock"
+    holder=$(cat "$weft/lock/owner" 2>/dev/null || true)
+    pid=${holder%%/*}
+    started=${holder#*/}
+    started=${started%/*}
+    if [ -z "$holder" ] && [ "$attempts" -lt 3 ]; then
+      sleep 1 # whoever made it is about to write its name
+    elif [ -n "$holder" ] && [ "$(start_time "$pid")" = "$started" ]; then
+      fail "make ${holder##*/} is running (pid $pid): wait for it, or end it"
+    elif mv "$weft/lock" "$weft/lock.$$" 2>/dev/null; then
+      # Two may have found it stale: a lock that is not the one we looked at is given back.
+      [ "$(cat "$weft/lock.$$/owner" 2>/dev/null || true)" = "$holder" ] || [ -e "$weft/lock" ] ||
+        mv "$weft/lock.$$" "$weft/lock"
+      rm -rf "$weft/lock.$$"
     fi
   done
   echo "$$/$(start_time $$)/$tool" >"$weft/lock/owner"

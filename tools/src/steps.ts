@@ -5,9 +5,9 @@ const announceAfterMs = 1_500;
 
 /** Tells, line by line, what is being done and how long each part took. */
 export class Steps {
-  readonly #write: (text: string) => void;
+  readonly #write: (text: string) => unknown;
 
-  constructor(write: (text: string) => void = (text) => process.stdout.write(text)) {
+  constructor(write: (text: string) => unknown = (text) => process.stdout.write(text)) {
     this.#write = write;
   }
 

@@ -18,22 +18,27 @@ releaseLockAtExit();
 await runTool(async () => {
   const ports = portsFromEnvironment();
   const processes = new Processes({ folder, detached: true });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(
-      signal,
-      () => void giveUp(processes).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143)),
-    );
+  let interrupted = false;
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)
+    process.once(signal, () => {
+      interrupted = true;
+      void giveUp(processes).finally(() => process.exit(code));
+    });
   try {
-    await bringUp(ports, processes);
+    await bringUp(ports, processes, new Steps((text) => interrupted || process.stdout.write(text)));
   } catch (error) {
+    // What fails while everything is being ended is no news.
+    if (interrupted) return;
     await giveUp(processes);
     throw error;
   }
   process.stdout.write(welcome(ports, adminLogin(folder)));
 });
 
-async function bringUp(ports: Ports, processes: Processes): Promise<void> {
-  const steps = new Steps();
+async function bringUp(ports: Ports, processes: Processes, steps: Steps): Promise<void> {
   const sources = await steps.run(
     'etcd and a database',
     () => chooseSources(),
