@@ -39,9 +39,9 @@ export interface Handler {
 /** The way of a request: route, access, transcoding, and what becomes of failures. */
 export function createHandler(options: HandlerOptions): Handler {
   const { routes, transcoder, tokens, limits, draining } = options;
-  const observe = createRequestObserver();
-  const streams = new Set<AbortController>();
   let inFlight = 0;
+  const observe = createRequestObserver(() => inFlight);
+  const streams = new Set<AbortController>();
   draining.addEventListener('abort', () => streams.forEach((stream) => stream.abort()));
 
   async function answer(exchange: Exchange, gone: AbortController): Promise<void> {
@@ -54,7 +54,7 @@ export function createHandler(options: HandlerOptions): Handler {
     if (match.kind === 'wrong-method') {
       const allow = [...match.allow, 'OPTIONS'].join(', ');
       if (request.method !== 'OPTIONS') throw wrongMethod(request.method ?? '', allow);
-      response.writeHead(204, { allow }).end();
+      response.writeHead(204, { ...exchange.headers, allow }).end();
       return;
     }
     exchange.route = match.value;
@@ -99,14 +99,13 @@ export function createHandler(options: HandlerOptions): Handler {
 function newExchange(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Exchange {
   const sent = request.headers['x-request-id'];
   const id = typeof sent === 'string' && /^[\x21-\x7e]{1,128}$/.test(sent) ? sent : randomUUID();
-  response.setHeader('x-request-id', id);
-  response.setHeader('x-content-type-options', 'nosniff');
   const target = originForm(request.url ?? '');
   const mark = target.indexOf('?');
   return {
     request,
     response,
     id,
+    headers: { 'x-request-id': id, 'x-content-type-options': 'nosniff' },
     path: mark === -1 ? target : target.slice(0, mark),
     query: mark === -1 ? '' : target.slice(mark + 1),
     signal,
@@ -148,11 +147,12 @@ function fail(exchange: Exchange, error: unknown, options: HandlerOptions): void
     response.destroy();
     return;
   }
-  const body = Buffer.from(options.errors.print(failure, domain, exchange.route?.method.descriptor.input));
+  const body = options.errors.print(failure, domain, exchange.route?.method.descriptor.input);
   response.writeHead(failure.status, {
+    ...exchange.headers,
     ...failure.headers,
     'content-type': 'application/json',
-    'content-length': body.length,
+    'content-length': Buffer.byteLength(body),
   });
   finish(response, bodiless ? undefined : body, options.limits.slowClientMs);
 }

@@ -101,12 +101,14 @@ export class Transcoder {
     );
   }
 
-  private answer({ response, bodiless }: Exchange, route: Route, message: Uint8Array, headers: Metadata): void {
+  private answer(exchange: Exchange, route: Route, message: Uint8Array, metadata: Metadata): void {
+    const { response, headers, bodiless } = exchange;
     const { contentType, data } = this.body(route, message);
     response.writeHead(200, {
-      ...answerHeaders(headers),
+      ...answerHeaders(metadata),
+      ...headers,
       'content-type': contentType,
-      'content-length': data.length,
+      'content-length': Buffer.byteLength(data),
     });
     finish(response, bodiless ? undefined : data, this.options.limits.slowClientMs);
   }
@@ -123,7 +125,7 @@ export class Transcoder {
     let type: { 'content-type'?: string } = {};
     await answerStream(exchange.response, messages, {
       format,
-      headers: async () => ({ ...answerHeaders(await metadata), ...type }),
+      headers: async () => ({ ...answerHeaders(await metadata), ...exchange.headers, ...type }),
       print: (message) => {
         if (!raw) return format.message(this.print(route, message));
         const { contentType, data } = readHttpBody(route, message);
@@ -144,9 +146,10 @@ export class Transcoder {
       : this.printer.field(output, rule.responseBody, message);
   }
 
-  private body(route: Route, message: Uint8Array): { contentType: string; data: Uint8Array } {
+  /** JSON stays a string: node:http then writes it together with the headers. */
+  private body(route: Route, message: Uint8Array): { contentType: string; data: string | Uint8Array } {
     if (isHttpBody(route)) return readHttpBody(route, message);
-    return { contentType: 'application/json', data: Buffer.from(this.print(route, message)) };
+    return { contentType: 'application/json', data: this.print(route, message) };
   }
 }
 

@@ -29,17 +29,26 @@ export function enumZero(type: DescEnum): string {
   return enumTexts(type).get(type.values[0]?.number ?? 0) ?? '0';
 }
 
-/** The bytes of a message field, length-delimited or a group; undefined for any other wire type, skipped. */
-export function messageBytes(reader: WireReader, tag: number): Uint8Array | undefined {
+/** Where a message stands in the bytes of a reader. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Takes a message field, length-delimited or a group, and leaves the reader after it; undefined for any
+ * other wire type, which is skipped.
+ */
+export function messageRange(reader: WireReader, tag: number): Range | undefined {
   if ((tag & 7) === 2) {
     const end = reader.delimited();
-    const part = reader.bytes.subarray(reader.pos, end);
+    const start = reader.pos;
     reader.pos = end;
-    return part;
+    return { start, end };
   }
   if ((tag & 7) === 3) {
     const start = reader.pos;
-    return reader.bytes.subarray(start, reader.group(tag));
+    return { start, end: reader.group(tag) };
   }
   reader.skip(tag);
   return undefined;
@@ -67,8 +76,8 @@ export function messageField(bytes: Uint8Array, number: number): Uint8Array {
   const parts: Uint8Array[] = [];
   while (reader.pos < bytes.length) {
     const tag = reader.varint32();
-    const part = tag >>> 3 === number ? messageBytes(reader, tag) : reader.skip(tag);
-    if (part !== undefined) parts.push(part);
+    const range = tag >>> 3 === number ? messageRange(reader, tag) : reader.skip(tag);
+    if (range !== undefined) parts.push(bytes.subarray(range.start, range.end));
   }
   return parts.length === 1 ? (parts[0] ?? bytes) : Buffer.concat(parts);
 }

@@ -5,8 +5,9 @@ import {
   absentText,
   enumReader,
   enumZero,
-  messageBytes,
+  messageRange,
   scalarReader,
+  type Range,
   type ScalarReader,
 } from './field-to-json.ts';
 import { zeroText } from './scalar-to-json.ts';
@@ -55,8 +56,7 @@ export class JsonPrinter {
   /** One field of a message, as `response_body` asks; its zero value where it is not set. */
   field(type: DescMessage, field: DescField, bytes: Uint8Array): string {
     const printer = this.fieldsOf(type);
-    const slots = printer.collect(new WireReader(bytes), bytes.length, 0);
-    return printer.slot(slots, field) ?? printer.zero(field);
+    return printer.one(new WireReader(bytes), bytes.length, field) ?? printer.zero(field);
   }
 
   of(type: DescMessage): Print {
@@ -77,7 +77,7 @@ export class JsonPrinter {
 }
 
 /** A field's text so far; a message is kept encoded, since a later part of it would be merged into it. */
-type Slot = string | Map<string, string> | Uint8Array | undefined;
+type Slot = string | Map<string, string> | Range | Uint8Array | undefined;
 
 interface Entry {
   readonly field: DescField;
@@ -112,7 +112,7 @@ export class MessagePrinter {
     const slots = this.collect(reader, end, depth);
     let text = '';
     for (const entry of this.entries) {
-      const value = this.finish(slots[entry.index], entry, depth) ?? entry.absent;
+      const value = this.finish(reader, slots[entry.index], entry, depth) ?? entry.absent;
       if (value === undefined) continue;
       text += text === '' ? entry.key + value : `,${entry.key}${value}`;
     }
@@ -122,7 +122,7 @@ export class MessagePrinter {
 
   collect(reader: WireReader, end: number, depth: number): Slot[] {
     if (depth > this.printer.options.maxDepth) throw new WireFault('messages are nested too deep');
-    const slots: Slot[] = Array.from({ length: this.entries.length });
+    const slots = new Array<Slot>(this.entries.length);
     while (reader.pos < end) {
       const tag = reader.varint32();
       const entry = this.byNumber.get(tag >>> 3);
@@ -137,13 +137,14 @@ export class MessagePrinter {
   single(reader: WireReader, end: number, depth: number): string | undefined {
     const slots = this.collect(reader, end, depth);
     const entry = this.entries.find(({ index }) => slots[index] !== undefined);
-    return entry && this.finish(slots[entry.index], entry, depth);
+    return entry && this.finish(reader, slots[entry.index], entry, depth);
   }
 
-  /** A field's text; undefined when it is not set. */
-  slot(slots: readonly Slot[], field: DescField): string | undefined {
+  /** The text of one field; undefined when it is not set. */
+  one(reader: WireReader, end: number, field: DescField): string | undefined {
+    const slots = this.collect(reader, end, 0);
     const entry = this.byNumber.get(field.number);
-    return entry && this.finish(slots[entry.index], entry, 0);
+    return entry && this.finish(reader, slots[entry.index], entry, 0);
   }
 
   /** What stands for a field that is not set, where something must. */
@@ -151,15 +152,24 @@ export class MessagePrinter {
     return this.byNumber.get(field.number)?.absent ?? absentText(field) ?? 'null';
   }
 
-  private finish(slot: Slot, entry: Entry, depth: number): string | undefined {
-    if (slot === undefined || typeof slot === 'string')
-      return slot !== undefined && entry.field.fieldKind === 'list' ? `[${slot}]` : slot;
-    if (slot instanceof Uint8Array) {
-      const type = entry.field.message;
-      if (type === undefined) throw new Error(`${entry.field.name} is no message`);
-      return this.printer.of(type)(new WireReader(slot), slot.length, depth + 1);
-    }
-    return `{${[...slot].map(([key, value]) => `${key}:${value}`).join(',')}}`;
+  private finish(reader: WireReader, slot: Slot, entry: Entry, depth: number): string | undefined {
+    if (slot === undefined) return undefined;
+    if (typeof slot === 'string') return entry.field.fieldKind === 'list' ? `[${slot}]` : slot;
+    if (slot instanceof Map) return `{${[...slot].map(([key, value]) => `${key}:${value}`).join(',')}}`;
+    const type = entry.field.message;
+    if (type === undefined) throw new Error(`${entry.field.name} is no message`);
+    if (slot instanceof Uint8Array) return this.printer.of(type)(new WireReader(slot), slot.length, depth + 1);
+    return this.nested(type, reader, slot, depth);
+  }
+
+  /** Prints a message within the reader's bytes, and leaves its position as it was. */
+  private nested(type: DescMessage, reader: WireReader, { start, end }: Range, depth: number): string {
+    const { pos } = reader;
+    reader.pos = start;
+    const text = this.printer.of(type)(reader, end, depth + 1);
+    if (reader.pos !== end) throw new WireFault('a field goes past the end of its message');
+    reader.pos = pos;
+    return text;
   }
 
   private entry(type: DescMessage, field: DescField, index: number): Entry {
@@ -217,19 +227,20 @@ export class MessagePrinter {
 
   private readMessage(index: number): Entry['read'] {
     return (reader, tag, slots) => {
-      const part = messageBytes(reader, tag);
+      const part = messageRange(reader, tag);
       if (part === undefined) return;
       this.clearRivals(slots, index);
-      const before = slots[index] as Uint8Array | undefined;
-      slots[index] = before === undefined ? part : Buffer.concat([before, part]);
+      const before = slots[index] as Range | Uint8Array | undefined;
+      slots[index] =
+        before === undefined ? part : Buffer.concat([bytesOf(reader, before), bytesOf(reader, part)]);
     };
   }
 
   private readMessages(type: DescMessage, index: number): Entry['read'] {
     return (reader, tag, slots, depth) => {
-      const part = messageBytes(reader, tag);
+      const part = messageRange(reader, tag);
       if (part === undefined) return;
-      const text = this.printer.of(type)(new WireReader(part), part.length, depth + 1);
+      const text = this.nested(type, reader, part, depth);
       const list = slots[index] as string | undefined;
       slots[index] = this.checked(list === undefined ? text : `${list},${text}`);
     };
@@ -240,25 +251,26 @@ export class MessagePrinter {
     const value = field.mapKind === 'enum' ? enumReader(field.enum) : field.scalar && scalarReader(field.scalar);
     const zero = field.mapKind === 'enum' ? enumZero(field.enum) : field.scalar && zeroText(field.scalar);
     return (reader, tag, slots, depth) => {
-      const part = messageBytes(reader, tag);
+      const part = messageRange(reader, tag);
       if (part === undefined) return;
-      const inner = new WireReader(part);
+      const after = reader.pos;
+      reader.pos = part.start;
       let keyText = zeroText(field.mapKey);
       let valueText = zero;
-      let message: Uint8Array | undefined;
-      while (inner.pos < part.length) {
-        const innerTag = inner.varint32();
-        if (innerTag === ((1 << 3) | key.wire)) keyText = key.read(inner) ?? keyText;
-        else if (value !== undefined && innerTag === ((2 << 3) | value.wire)) valueText = value.read(inner);
-        else if (value === undefined && innerTag >>> 3 === 2) message = messageBytes(inner, innerTag) ?? message;
-        else inner.skip(innerTag);
+      let message: Range | undefined;
+      while (reader.pos < part.end) {
+        const inner = reader.varint32();
+        if (inner === ((1 << 3) | key.wire)) keyText = key.read(reader) ?? keyText;
+        else if (value !== undefined && inner === ((2 << 3) | value.wire)) valueText = value.read(reader);
+        else if (value === undefined && inner >>> 3 === 2) message = messageRange(reader, inner) ?? message;
+        else reader.skip(inner);
       }
+      if (reader.pos !== part.end) throw new WireFault('a field goes past the end of its map entry');
+      reader.pos = after;
       // A closed enum's unknown value makes the whole entry unknown.
       if (value !== undefined && valueText === undefined) return;
-      if (field.message !== undefined) {
-        const bytes = message ?? new Uint8Array();
-        valueText = this.printer.of(field.message)(new WireReader(bytes), bytes.length, depth + 1);
-      }
+      if (field.message !== undefined)
+        valueText = this.nested(field.message, reader, message ?? { start: 0, end: 0 }, depth);
       const entries = (slots[index] as Map<string, string> | undefined) ?? new Map<string, string>();
       entries.set(keyText.startsWith('"') ? keyText : `"${keyText}"`, valueText ?? 'null');
       slots[index] = entries;
@@ -274,4 +286,8 @@ export class MessagePrinter {
       throw new LengthFault('the answer is too long');
     return list;
   }
+}
+
+function bytesOf(reader: WireReader, part: Range | Uint8Array): Uint8Array {
+  return part instanceof Uint8Array ? part : reader.bytes.subarray(part.start, part.end);
 }

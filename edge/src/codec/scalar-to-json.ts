@@ -43,22 +43,22 @@ const readers: Readonly<Record<ScalarType, ReadText>> = {
     const value = r.varint32();
     return String((value >>> 1) ^ -(value & 1));
   },
-  [ScalarType.FIXED32]: (r) => String(r.view.getUint32(r.take(4), true)),
-  [ScalarType.SFIXED32]: (r) => String(r.view.getInt32(r.take(4), true)),
+  [ScalarType.FIXED32]: (r) => String(r.bytes.readUInt32LE(r.take(4))),
+  [ScalarType.SFIXED32]: (r) => String(r.bytes.readInt32LE(r.take(4))),
   [ScalarType.INT64]: (r) => `"${signed64(r.varint64(), r.high)}"`,
   [ScalarType.UINT64]: (r) => `"${unsigned64(r.varint64(), r.high)}"`,
   [ScalarType.SINT64]: (r) => {
     const value = join64(r.varint64(), r.high);
     return `"${BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n))}"`;
   },
-  [ScalarType.FIXED64]: (r) => `"${r.view.getBigUint64(r.take(8), true)}"`,
-  [ScalarType.SFIXED64]: (r) => `"${r.view.getBigInt64(r.take(8), true)}"`,
+  [ScalarType.FIXED64]: (r) => `"${r.bytes.readBigUInt64LE(r.take(8))}"`,
+  [ScalarType.SFIXED64]: (r) => `"${r.bytes.readBigInt64LE(r.take(8))}"`,
   [ScalarType.DOUBLE]: (r) => {
-    const value = r.view.getFloat64(r.take(8), true);
+    const value = r.bytes.readDoubleLE(r.take(8));
     return special(value) ?? (Object.is(value, -0) ? '-0' : String(value));
   },
   [ScalarType.FLOAT]: (r) => {
-    const value = r.view.getFloat32(r.take(4), true);
+    const value = r.bytes.readFloatLE(r.take(4));
     return special(value) ?? float32Text(value);
   },
 };

@@ -12,7 +12,7 @@ const timestamp =
 const minTimestamp = -62_135_596_800;
 const maxTimestamp = 253_402_300_799;
 /** About 10,000 years, the range of google.protobuf.Duration. */
-const maxDuration = 315_576_000_000n;
+const maxDuration = 315_576_000_000;
 
 /** Reads RFC 3339, as google/protobuf/timestamp.proto narrows it. Throws a ValueFault. */
 export function timestampFromText(text: string): Time {
@@ -45,9 +45,23 @@ function daysIn(year: number, month: number): number {
 }
 
 /** RFC 3339 in UTC with 0, 3, 6 or 9 digits of a fraction; undefined when it is out of range. */
-export function timestampToText({ seconds, nanos }: Time): string | undefined {
-  if (seconds < minTimestamp || seconds > maxTimestamp || nanos < 0 || nanos > 999_999_999) return undefined;
-  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}${fraction(nanos)}Z`;
+export function timestampToText(seconds: number, nanos: number): string | undefined {
+  if (!(seconds >= minTimestamp && seconds <= maxTimestamp) || nanos < 0 || nanos > 999_999_999) return undefined;
+  const day = Math.floor(seconds / 86_400);
+  // Most times of an answer are of the same few days.
+  if (day !== lastDay.number) {
+    lastDay.number = day;
+    lastDay.text = new Date(day * 86_400_000).toISOString().slice(0, 11);
+  }
+  const second = seconds - day * 86_400;
+  const [hours, minutes] = [Math.floor(second / 3600), Math.floor(second / 60) % 60];
+  return `${lastDay.text}${twoDigits(hours)}:${twoDigits(minutes)}:${twoDigits(second % 60)}${fraction(nanos)}Z`;
+}
+
+const lastDay = { number: 0, text: '1970-01-01T' };
+
+function twoDigits(number: number): string {
+  return number < 10 ? `0${number}` : String(number);
 }
 
 /** Reads `1.5s`. Throws a ValueFault. */
@@ -55,19 +69,18 @@ export function durationFromText(text: string): Time {
   const match = /^(-?)(\d{1,12})(?:\.(\d{1,9}))?s$/.exec(text);
   if (match === null) throw new ValueFault('is not a duration such as 1.5s');
   const sign = match[1] === '-' ? -1 : 1;
-  const seconds = BigInt(match[2] ?? 0);
+  const seconds = Number(match[2]);
   if (seconds > maxDuration) throw new ValueFault('is longer than 315576000000s');
   const nanos = Number((match[3] ?? '').padEnd(9, '0'));
-  return { seconds: seconds * BigInt(sign), nanos: nanos === 0 ? 0 : nanos * sign };
+  return { seconds: BigInt(seconds * sign), nanos: nanos === 0 ? 0 : nanos * sign };
 }
 
 /** `1.5s`; undefined when it is out of range, or its parts differ in sign. */
-export function durationToText({ seconds, nanos }: Time): string | undefined {
-  const mixed = (seconds > 0n && nanos < 0) || (seconds < 0n && nanos > 0);
-  const magnitude = seconds < 0n ? -seconds : seconds;
-  if (mixed || magnitude > maxDuration || Math.abs(nanos) > 999_999_999) return undefined;
-  const sign = seconds < 0n || nanos < 0 ? '-' : '';
-  return `${sign}${magnitude}${fraction(Math.abs(nanos))}s`;
+export function durationToText(seconds: number, nanos: number): string | undefined {
+  const mixed = (seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0);
+  if (mixed || Math.abs(seconds) > maxDuration || Math.abs(nanos) > 999_999_999) return undefined;
+  const sign = seconds < 0 || nanos < 0 ? '-' : '';
+  return `${sign}${Math.abs(seconds)}${fraction(Math.abs(nanos))}s`;
 }
 
 function fraction(nanos: number): string {

@@ -2,7 +2,7 @@ import { ScalarType, type DescMessage, type Registry } from '@bufbuild/protobuf'
 import { hasTextForm, isFreeForm, isWrapper } from '../descriptors.ts';
 import { maskToText } from './field-mask.ts';
 import { zeroText } from './scalar-to-json.ts';
-import { durationToText, timestampToText, type Time } from './time.ts';
+import { durationToText, timestampToText } from './time.ts';
 import { WireFault, WireReader } from './wire-reader.ts';
 
 type Print = (reader: WireReader, end: number, depth: number) => string;
@@ -21,9 +21,15 @@ export interface FieldPrinter {
 export function wellKnownToJson(printer: FieldPrinter, type: DescMessage): Print | undefined {
   switch (type.typeName) {
     case 'google.protobuf.Timestamp':
-      return (reader, end) => quoted(timestampToText(readTime(reader, end)), 'a time');
+      return (reader, end) => {
+        const { seconds, nanos } = readTime(reader, end);
+        return quoted(timestampToText(seconds, nanos), 'a time');
+      };
     case 'google.protobuf.Duration':
-      return (reader, end) => quoted(durationToText(readTime(reader, end)), 'a duration');
+      return (reader, end) => {
+        const { seconds, nanos } = readTime(reader, end);
+        return quoted(durationToText(seconds, nanos), 'a duration');
+      };
     case 'google.protobuf.FieldMask':
       return (reader, end) => JSON.stringify(maskToText(strings(reader, end)));
     case 'google.protobuf.Any':
@@ -49,14 +55,15 @@ function quoted(text: string | undefined, what: string): string {
   return `"${text}"`;
 }
 
-function readTime(reader: WireReader, end: number): Time {
-  let seconds = 0n;
+/** Seconds as a double: what it cannot hold exactly is far out of range for both types. */
+function readTime(reader: WireReader, end: number): { seconds: number; nanos: number } {
+  let seconds = 0;
   let nanos = 0;
   while (reader.pos < end) {
     const tag = reader.varint32();
     if (tag === 0x08) {
-      const low = BigInt(reader.varint64() >>> 0);
-      seconds = (BigInt(reader.high) << 32n) | low;
+      const low = reader.varint64() >>> 0;
+      seconds = reader.high * 0x1_0000_0000 + low;
     } else if (tag === 0x10) nanos = reader.varint32() | 0;
     else reader.skip(tag);
   }

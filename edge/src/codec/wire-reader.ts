@@ -11,11 +11,9 @@ export class WireReader {
   /** The upper half of the last `varint64`, signed; the lower half is what that returned. */
   high = 0;
   readonly bytes: Buffer;
-  readonly view: DataView;
 
   constructor(bytes: Uint8Array) {
-    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** The lower 32 bits of a varint, signed. */

@@ -7,6 +7,8 @@ export interface Exchange {
   readonly response: ServerResponse;
   /** The request's `x-request-id`, made here if it sent none. */
   readonly id: string;
+  /** What every answer to it carries. */
+  readonly headers: Readonly<Record<string, string>>;
   /** The raw path and query (without `?`) of the request target. */
   readonly path: string;
   readonly query: string;

@@ -31,7 +31,7 @@ export interface ObservedRequest {
  * A server span (continuing the client's traceparent), the duration of every request, and the number
  * in flight, under OpenTelemetry's names for HTTP servers. An unknown HTTP method counts as `_OTHER`.
  */
-export function createRequestObserver(): (request: IncomingMessage) => ObservedRequest {
+export function createRequestObserver(inFlight: () => number): (request: IncomingMessage) => ObservedRequest {
   const tracer = trace.getTracer(scope);
   const meter = metrics.getMeter(scope);
   const duration = meter.createHistogram('http.server.request.duration', {
@@ -41,20 +41,20 @@ export function createRequestObserver(): (request: IncomingMessage) => ObservedR
       explicitBucketBoundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     },
   });
-  const active = meter.createUpDownCounter('http.server.active_requests', {
-    description: 'HTTP server requests in flight',
-  });
+  meter
+    .createObservableUpDownCounter('http.server.active_requests', {
+      description: 'HTTP server requests in flight',
+    })
+    .addCallback((result) => result.observe(inFlight()));
   return (request) => {
     const startedAt = performance.now();
     const method = methods.has(request.method ?? '') ? (request.method ?? '') : '_OTHER';
     const labels = { 'http.request.method': method };
-    active.add(1, labels);
     const parent = propagation.extract(context.active(), request.headers);
     const span = tracer.startSpan(method, { kind: SpanKind.SERVER, attributes: labels }, parent);
     return {
       context: trace.setSpan(parent, span),
       ended: ({ route, rpc, status }) => {
-        active.add(-1, labels);
         const attributes = {
           ...labels,
           'http.response.status_code': status,
