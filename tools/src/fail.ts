@@ -7,8 +7,10 @@ export function tell(error: unknown): void {
 
 /** Runs a tool: an error is told, and the process exits 1. */
 export async function runTool(main: () => Promise<void>): Promise<void> {
-  // Whoever reads the output has seen enough (`make status | head`).
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  // Whoever reads the output has seen enough (`make up | head`): what was begun is finished all the same.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   try {
     await main();
   } catch (error) {
