@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { testDatabase } from '../testing/fixtures.ts';
 import { afterCommit, isCheckViolation, isDuplicateKey, openDatabase, type Database } from './database.ts';
-import { execute } from './statement.ts';
+import { defer, execute } from './statement.ts';
 
 interface Schema {
   piece: { id: number; held: number };
@@ -110,4 +110,44 @@ test('work that can never win ends as ABORTED', async () => {
     throw Object.assign(new Error('deadlock'), { errno: 1213 });
   });
   await expect(work).rejects.toMatchObject({ code: 'ABORTED', reason: 'CONTENTION' });
+});
+
+test('what is deferred happens with the commit, in order, and not without it', async () => {
+  const add = { sql: 'UPDATE piece SET held = held + ? WHERE id = 1', parameters: [5] };
+  const double = { sql: 'UPDATE piece SET held = held * 2 WHERE id = 1', parameters: [] };
+  await database.transaction(async (tx) => {
+    await defer(tx, [add, double]);
+    await hold(tx, 1);
+    expect((await execute<{ held: number }>(tx, 'SELECT held FROM piece WHERE id = 1')).rows).toEqual([
+      { held: 1 },
+    ]);
+  });
+  expect(await held(1)).toBe(12);
+  await database
+    .transaction(async (tx) => {
+      await defer(tx, [add]);
+      throw new Error('no');
+    })
+    .catch(() => {});
+  expect(await held(1)).toBe(12);
+});
+
+test('a deferred statement that fails takes the whole transaction with it', async () => {
+  const duplicate = { sql: 'INSERT INTO piece VALUES (?, 0)', parameters: [1] };
+  const work = database.transaction(async (tx) => {
+    await hold(tx, 2);
+    await defer(tx, [duplicate]);
+  });
+  expect(isDuplicateKey(await work.catch((error: unknown) => error))).toBe(true);
+  expect(await held(2)).toBe(0);
+});
+
+test('a statement with a second one in it is refused before it is sent', async () => {
+  const injected = execute(database.kysely, 'SELECT 1; DELETE FROM piece');
+  await expect(injected).rejects.toThrow('one statement');
+  const { rows } = await execute<{ text: string }>(database.kysely, 'SELECT ? AS text', [
+    "'; DELETE FROM piece; --",
+  ]);
+  expect(rows).toEqual([{ text: "'; DELETE FROM piece; --" }]);
+  expect(await held(1)).toBe(0);
 });

@@ -127,10 +127,10 @@ function reasonOf(error: Error) {
 /** kysely's lock on migrations has one name for the whole server, and its result is not looked at. */
 class Adapter extends MysqlAdapter {
   override async acquireMigrationLock(db: Kysely<unknown>): Promise<void> {
-    const { rows } = await sql<{ locked: number | null }>`SELECT GET_LOCK(${lockName}, 60) AS locked`.execute(
-      db,
-    );
-    if (rows[0]?.locked !== 1) throw new Error('another process has been migrating this database for 60 s');
+    const { rows } = await sql<{ locked: unknown }>`SELECT GET_LOCK(${lockName}, 60) AS locked`.execute(db);
+    // A number or, as a BIGINT, its text.
+    if (Number(rows[0]?.locked) !== 1)
+      throw new Error('another process has been migrating this database for 60 s');
   }
 
   override async releaseMigrationLock(db: Kysely<unknown>): Promise<void> {

@@ -16,7 +16,8 @@ export function databaseAttributes(url: URL): Attributes {
 
 /**
  * Runs one round trip's statements in a span of their own, and records its duration. The span has the SQL, never its
- * values. Outside of any trace there is no span: a poll would fill the store with traces of one span.
+ * values. Outside of a recorded trace there is no span: a
+ * poll would fill the store with traces of one span.
  */
 export async function inStatementSpan<T>(
   attributes: Attributes,
@@ -25,7 +26,7 @@ export async function inStatementSpan<T>(
 ): Promise<T> {
   const operation = operationName(statements);
   const started = performance.now();
-  const traced = trace.getActiveSpan() !== undefined;
+  const traced = trace.getActiveSpan()?.isRecording() === true;
   const span = traced ? startStatement(attributes, operation, statements) : undefined;
   let failure: Attributes = {};
   try {
@@ -61,7 +62,7 @@ export async function inTransactionSpan<T>(
   attributes: Attributes,
   run: (runs: (count: number) => void) => Promise<T>,
 ): Promise<T> {
-  if (trace.getActiveSpan() === undefined) return run(() => {});
+  if (trace.getActiveSpan()?.isRecording() !== true) return run(() => {});
   return tracer.startActiveSpan('transaction', { attributes }, async (span) => {
     try {
       return await run((count) => span.setAttribute('weft.transaction.runs', count));

@@ -9,10 +9,10 @@ import {
 } from '@weft/proto/weft/v1/saga';
 import type { Transaction } from 'kysely';
 import { afterCommit } from '../data/database.ts';
-import { ServiceError } from '../errors.ts';
+import { invalidArgument, ServiceError } from '../errors.ts';
 import { failpoint } from './failpoints.ts';
 import { sagaGraph, type SagaGraph } from './graph.ts';
-import { forwardExpiryMs, messageId, readHeader, writeHeader } from './header.ts';
+import { forwardExpiryMs, isReason, messageId, readHeader, writeHeader } from './header.ts';
 import { appendLog, parseTime } from './log.ts';
 import { insertMessages, takeBack, type OutgoingMessage } from './outbox.ts';
 import { sagaRule, type SagaParts } from './parts.ts';
@@ -103,6 +103,7 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
     reason: string,
     decide: () => Promise<boolean>,
   ): Promise<boolean> {
+    if (!isReason(reason)) throw new TypeError(`not a reason in UPPER_SNAKE_CASE: ${reason}`);
     const row = await lockSaga(tx, this.#graph.name, sagaId);
     if (row?.state !== 'PENDING' || !(await decide())) return false;
     await this.#aborted(
@@ -133,6 +134,11 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
     { caller }: { readonly caller: string },
   ): Promise<SagaReply> => {
     const header = readHeader(request.saga, caller);
+    if (!isReason(request.reason))
+      throw invalidArgument({
+        field: 'reason',
+        description: 'must be UPPER_SNAKE_CASE, 64 characters at most',
+      });
     return this.#decide(header, 'ABORTED', async (tx, row) => {
       if (!(await this.#options.reject(tx, header, request.reason))) throw undecided(header);
       await this.#aborted(tx, row, header, request.reason, this.#options.abort.path);
@@ -155,17 +161,26 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
   async sweep(): Promise<number> {
     const due = await dueSagas(this.#parts.database.kysely, this.#graph.name, 64);
     for (const sagaId of due)
-      await this.#parts.database.transaction(
-        async (tx) => {
-          const row = await lockSaga(tx, this.#graph.name, sagaId, { skipLocked: true });
-          if (row?.state !== 'PENDING') return;
-          const header = headerOf(sagaId, row, this.#parts.workload);
-          if (!(await this.#options.reject(tx, header, deadlineReason))) throw undecided(header);
-          await this.#aborted(tx, row, header, deadlineReason, this.#options.start.path);
-        },
-        { idempotent: true },
-      );
+      try {
+        await this.#expire(sagaId);
+      } catch (error) {
+        // One that cannot be aborted does not keep the others waiting.
+        this.#parts.logger.error({ sagaId, err: error }, 'a saga past its deadline could not be aborted');
+      }
     return due.length;
+  }
+
+  async #expire(sagaId: string): Promise<void> {
+    await this.#parts.database.transaction(
+      async (tx) => {
+        const row = await lockSaga(tx, this.#graph.name, sagaId, { skipLocked: true });
+        if (row?.state !== 'PENDING') return;
+        const header = headerOf(sagaId, row, this.#parts.workload);
+        if (!(await this.#options.reject(tx, header, deadlineReason))) throw undecided(header);
+        await this.#aborted(tx, row, header, deadlineReason, this.#options.start.path);
+      },
+      { idempotent: true },
+    );
   }
 
   /** Runs `work` if the saga is pending; else answers DONE if that was decided before, and CANCELLED if not. */

@@ -1,5 +1,6 @@
 /** A process that serves the toy shop, places orders, and dies where WEFT_FAILPOINTS says. */
-import { openToyDatabases, ToyShop, type ToyDatabases } from './toy-shop.test.support.ts';
+import { openToyDatabases, type ToyDatabases } from './toy-databases.test.support.ts';
+import { ToyShop } from './toy-shop.test.support.ts';
 
 const [user = '', orders = '1', ...urls] = process.argv.slice(2);
 const shop = new ToyShop(openToyDatabases(urls as unknown as ToyDatabases['urls']));

@@ -3,15 +3,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Failpoint } from './failpoints.ts';
-import {
-  eventually,
-  lapse,
-  toyDatabases,
-  ToyShop,
-  totals,
-  undelivered,
-  type ToyDatabases,
-} from './toy-shop.test.support.ts';
+import { lapse, toyDatabases, totals, undelivered, type ToyDatabases } from './toy-databases.test.support.ts';
+import { eventually, ToyShop } from './toy-shop.test.support.ts';
 
 let databases: ToyDatabases;
 let shop: ToyShop;
@@ -50,6 +43,9 @@ test('a process killed on either side of a commit, a send or an acknowledgement 
     await Promise.all(
       points.slice(i, i + 2).map(([point, nth], j) => die(`${point}=crash@${nth}`, users[i + j] as string)),
     );
+  // What the others left behind is there for the last one to claim.
+  await lapse(databases);
+  await die('claim.after=crash@1', users[0] as string);
   await lapse(databases);
   shop.run();
   const pending = async () =>

@@ -8,20 +8,27 @@ import type { Header } from './types.ts';
 /** Messages that go forward are dead this long after the deadline, for sender and receiver; others never. */
 export const forwardExpiryMs = 15 * 60_000;
 
+/** The databases' DATETIME ends with the year 9999. */
+const lastMs = Date.UTC(9999, 0);
+
 /** Reads a message's header. Throws INVALID_ARGUMENT that names what is missing. */
 export function readHeader(header: SagaHeader | undefined, peer: string): Header {
+  const deadlineMs =
+    header?.deadline && Number(header.deadline.seconds) * 1000 + Math.trunc(header.deadline.nanos / 1e6);
   const faults: FieldViolation[] = [];
-  if (header?.sagaId.byteLength !== 16)
-    faults.push({ field: 'saga.saga_id', description: 'must be a UUID, 16 bytes' });
-  if (!header?.userId) faults.push({ field: 'saga.user_id', description: 'is required' });
-  if (header?.deadline === undefined) faults.push({ field: 'saga.deadline', description: 'is required' });
-  if (header?.deadline === undefined || faults.length > 0) throw invalidArgument(...faults);
-  return {
-    sagaId: bytesToUuid(header.sagaId),
-    userId: header.userId,
-    deadlineMs: Number(header.deadline.seconds) * 1000 + Math.trunc(header.deadline.nanos / 1e6),
-    peer,
+  const must = (holds: boolean, field: string, description: string) => {
+    if (!holds) faults.push({ field, description });
   };
+  must(header?.sagaId.byteLength === 16, 'saga.saga_id', 'must be a UUID, 16 bytes');
+  must(/^.{1,64}$/su.test(header?.userId ?? ''), 'saga.user_id', 'must have 1 to 64 characters');
+  must(deadlineMs !== undefined && deadlineMs > 0 && deadlineMs < lastMs, 'saga.deadline', 'must be a time');
+  if (header === undefined || deadlineMs === undefined || faults.length > 0) throw invalidArgument(...faults);
+  return { sagaId: bytesToUuid(header.sagaId), userId: header.userId, deadlineMs, peer };
+}
+
+/** Whether a text can be the reason of a refusal or an abort. */
+export function isReason(reason: string): boolean {
+  return /^[A-Z][A-Z0-9_]{0,63}$/.test(reason);
 }
 
 /** The saga that a request asks about. Throws INVALID_ARGUMENT when it names none. */

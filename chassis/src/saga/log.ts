@@ -39,7 +39,7 @@ const noHash = Buffer.alloc(32);
  * chain: the later one is run again.
  */
 export async function appendLog(tx: Executor, entry: LogEntry, tail: LogTail): Promise<void> {
-  const seq = (tail.seq ?? 0) + 1;
+  const seq = Number(tail.seq ?? 0) + 1;
   const previous = tail.hash ?? noHash;
   const { sagaId, step, from, to, reason, messageId, attempt, peer, instance } = entry;
   const traceId = trace.getActiveSpan()?.spanContext().traceId ?? '';

@@ -2,16 +2,9 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { execute } from '../data/statement.ts';
 import { ServiceError } from '../errors.ts';
 import { claim, deleteDelivered, recordFailure } from './outbox.ts';
-import {
-  eventually,
-  lapse,
-  methods,
-  toyDatabases,
-  ToyShop,
-  undelivered,
-  type ToyDatabases,
-  type ToyOptions,
-} from './toy-shop.test.support.ts';
+import { methods } from './toy-contract.test.support.ts';
+import { lapse, toyDatabases, undelivered, type ToyDatabases } from './toy-databases.test.support.ts';
+import { eventually, ToyShop, type ToyOptions } from './toy-shop.test.support.ts';
 
 let databases: ToyDatabases;
 let shop: ToyShop;

@@ -60,7 +60,7 @@ export async function writeDecision(
   await defer(tx, [
     {
       sql: 'UPDATE saga SET state = ?, reason = ?, decided_at = UTC_TIMESTAMP(3) WHERE saga_id = ?',
-      parameters: [state, reason.slice(0, 64), uuidToBytes(sagaId)],
+      parameters: [state, reason, uuidToBytes(sagaId)],
     },
   ]);
 }

@@ -6,16 +6,9 @@ import { bytesToUuid, uuidToBytes, uuidv7 } from '../data/uuid.ts';
 import { writeHeader } from './header.ts';
 import { brokenLink } from './log.ts';
 import { createSaga } from './saga.ts';
-import {
-  eventually,
-  methods,
-  toyContract,
-  toyDatabases,
-  ToyShop,
-  undelivered,
-  type ToyDatabases,
-  type ToyOptions,
-} from './toy-shop.test.support.ts';
+import { methods, toyContract } from './toy-contract.test.support.ts';
+import { toyDatabases, undelivered, type ToyDatabases } from './toy-databases.test.support.ts';
+import { eventually, ToyShop, type ToyOptions } from './toy-shop.test.support.ts';
 
 let databases: ToyDatabases;
 let shop: ToyShop;

@@ -3,7 +3,7 @@ import type { Mesh } from '../client/mesh.ts';
 import type { Contract } from '../contract.ts';
 import type { Database } from '../data/database.ts';
 import { SagaArbiter } from './arbiter.ts';
-import { readSagaId } from './header.ts';
+import { isReason, readSagaId } from './header.ts';
 import { readEvents } from './log.ts';
 import { Loop } from './loop.ts';
 import { observeOutbox } from './metrics.ts';
@@ -22,8 +22,8 @@ export interface SagaOptions<DB> {
   readonly workload: string;
   readonly instanceId: string;
   readonly database: Database<DB>;
-  /** Carries the messages; `unary` alone is used. */
-  readonly mesh: Pick<Mesh, 'unary'>;
+  /** Carries the messages. `prepare`, if there is one, connects to their targets before the first. */
+  readonly mesh: Pick<Mesh, 'unary'> & Partial<Pick<Mesh, 'prepare'>>;
   readonly logger: Logger;
 }
 
@@ -31,8 +31,11 @@ export interface SagaOptions<DB> {
 export function createSaga<DB>(options: SagaOptions<DB>): Saga<DB> {
   const { contract, workload, database, logger } = options;
   const sagaMethods = [...contract.methods.values()].filter((method) => method.saga !== undefined);
-  const relay = new Relay({ ...options, targets: [...new Set(sagaMethods.map((method) => method.service))] });
-  const parts: SagaParts<DB> = { ...options, dispatch: (rows) => relay.dispatch(rows) };
+  const targets = [...new Set(sagaMethods.map((method) => method.service))];
+  const relay = new Relay({ ...options, targets });
+  // A pod's name may be longer than its column.
+  const instanceId = options.instanceId.slice(0, 64);
+  const parts: SagaParts<DB> = { ...options, instanceId, dispatch: (rows) => relay.dispatch(rows) };
   const participant = new Participant(parts);
   const sweepers: (() => Promise<number>)[] = [];
   const handled = new Set<string>();
@@ -80,6 +83,7 @@ export function createSaga<DB>(options: SagaOptions<DB>): Saga<DB> {
       stopObserving = observeOutbox(database.kysely, (error) =>
         logger.warn({ err: error }, 'the depth of the outbox could not be read'),
       );
+      options.mesh.prepare?.(targets);
       relay.start();
       for (const each of loops) each.start();
     },
@@ -98,7 +102,11 @@ export function done<Next>(next: Next): Done<Next> {
   return { outcome: 'DONE', next };
 }
 
-/** A step refuses; `reason` is UPPER_SNAKE_CASE and reaches the arbiter's `reject`. */
+/**
+ * A step refuses; `reason` reaches the arbiter's `reject`. Throws a TypeError unless it is UPPER_SNAKE_CASE
+ * with 64 characters at most.
+ */
 export function refused(reason: string): Refused {
+  if (!isReason(reason)) throw new TypeError(`not a reason in UPPER_SNAKE_CASE: ${reason}`);
   return { outcome: 'REFUSED', reason };
 }

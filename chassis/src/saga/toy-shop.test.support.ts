@@ -1,145 +1,16 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
-import { SagaFailure, SagaLog, SagaMessage, SagaOutcome, SagaReply } from '@weft/proto/weft/v1/saga';
-import { sql, type Generated } from 'kysely';
+import { sql } from 'kysely';
 import { pino } from 'pino';
 import { runInCall, runOutsideCall } from '../call-context.ts';
 import type { CallOptions, UnaryResult } from '../client/mesh.ts';
-import type { Contract, MethodRule, SagaKind, SagaRule } from '../contract.ts';
-import { openDatabase, type Database } from '../data/database.ts';
-import { migrate } from '../data/migrations.ts';
-import { execute, type Executor } from '../data/statement.ts';
+import type { Contract } from '../contract.ts';
+import type { Database } from '../data/database.ts';
 import { uuidToBytes, uuidv7 } from '../data/uuid.ts';
 import { ServiceError } from '../errors.ts';
-import { testDatabase } from '../testing/fixtures.ts';
 import { createSaga, done, refused } from './saga.ts';
+import { methods, toyContract, type Toy } from './toy-contract.test.support.ts';
+import type { Office, ToyDatabases } from './toy-databases.test.support.ts';
 import type { Arbiter, Saga, UnaryHandler } from './types.ts';
-
-/** A request of the toy: SagaFailure, whose `reason` carries a number of pieces. */
-type Toy = SagaFailure;
-
-interface Codec<T> {
-  encode(value: T): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): T;
-}
-
-function method<Req, Res>(path: string, req: Codec<Req>, res: Codec<Res>): MethodDefinition<Req, Res> {
-  return {
-    path,
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: (value) => Buffer.from(req.encode(value).finish()),
-    requestDeserialize: (bytes) => req.decode(bytes),
-    responseSerialize: (value) => Buffer.from(res.encode(value).finish()),
-    responseDeserialize: (bytes) => res.decode(bytes),
-  };
-}
-
-export const methods = {
-  order: method<Toy, SagaReply>('/toy.Office/Order', SagaFailure, SagaReply),
-  reserve: method<Toy, SagaReply>('/toy.Store/Reserve', SagaFailure, SagaReply),
-  release: method('/toy.Store/Release', SagaMessage, SagaReply),
-  commit: method('/toy.Store/Commit', SagaMessage, SagaReply),
-  storeLog: method('/toy.Store/Log', SagaMessage, SagaLog),
-  charge: method<Toy, SagaReply>('/toy.Bank/Charge', SagaFailure, SagaReply),
-  refund: method('/toy.Bank/Refund', SagaMessage, SagaReply),
-  confirm: method<Toy, SagaReply>('/toy.Office/Confirm', SagaFailure, SagaReply),
-  fail: method('/toy.Office/Fail', SagaFailure, SagaReply),
-  outcome: method('/toy.Office/GetOutcome', SagaMessage, SagaOutcome),
-};
-
-/** The toy's contract: Order → Reserve → Charge → Confirm. */
-export function toyContract(deadlineMs = 30_000): Contract {
-  const rule = (path: string, servedBy: string, kind: SagaKind, rest: Partial<SagaRule> = {}): MethodRule =>
-    ({
-      path,
-      service: path.slice(1, path.indexOf('/', 1)),
-      servedBy,
-      access: { kind: 'public' },
-      maxAttempts: 1,
-      idempotent: false,
-      streaming: false,
-      saga: { name: 'toy', kind, ...rest },
-    }) as Partial<MethodRule> as MethodRule;
-  const m = methods;
-  const rules = [
-    rule(m.order.path, 'office', 'START', { next: m.reserve.path, deadlineMs }),
-    rule(m.reserve.path, 'store', 'STEP', {
-      next: m.charge.path,
-      undo: m.release.path,
-      final: m.commit.path,
-    }),
-    rule(m.release.path, 'store', 'UNDO'),
-    rule(m.commit.path, 'store', 'FINAL'),
-    rule(m.storeLog.path, 'store', 'LOG'),
-    rule(m.charge.path, 'bank', 'STEP', { next: m.confirm.path, undo: m.refund.path }),
-    rule(m.refund.path, 'bank', 'UNDO'),
-    rule(m.confirm.path, 'office', 'COMMIT'),
-    rule(m.fail.path, 'office', 'ABORT'),
-    rule(m.outcome.path, 'office', 'OUTCOME'),
-  ];
-  return { methods: new Map(rules.map((each) => [each.path, each])) } as Partial<Contract> as Contract;
-}
-
-interface Office {
-  orders: { id: Buffer; status: string; reason: string };
-}
-interface Store {
-  stock: { id: number; available: number; reserved: number };
-  hold: { saga_id: Buffer; pieces: number };
-}
-interface Bank {
-  wallet: { user_id: string; balance: number };
-  charge: { n: Generated<number>; saga_id: Buffer; user_id: string; amount: number };
-}
-
-/** Three databases with their tables, for any number of shops after or beside one another. */
-export interface ToyDatabases {
-  readonly urls: readonly [office: string, store: string, bank: string];
-  readonly office: Database<Office>;
-  readonly store: Database<Store>;
-  readonly bank: Database<Bank>;
-  close(): Promise<void>;
-}
-
-export async function toyDatabases(): Promise<ToyDatabases> {
-  const urls = await Promise.all([testDatabase(), testDatabase(), testDatabase()]);
-  const databases = openToyDatabases(urls);
-  const { office, store, bank } = databases;
-  await Promise.all([
-    migrate(office, {
-      '1': { up: 'CREATE TABLE orders (id BINARY(16) PRIMARY KEY, status VARCHAR(16), reason VARCHAR(64))' },
-    }),
-    migrate(store, {
-      '1': {
-        up: 'CREATE TABLE stock (id INT PRIMARY KEY, available INT, reserved INT, CHECK (available >= 0))',
-      },
-      '2': { up: 'CREATE TABLE hold (saga_id BINARY(16) PRIMARY KEY, pieces INT)' },
-      '3': { up: 'INSERT INTO stock VALUES (1, 0, 0)' },
-    }),
-    migrate(bank, {
-      '1': { up: 'CREATE TABLE wallet (user_id VARCHAR(64) PRIMARY KEY, balance INT, CHECK (balance >= 0))' },
-      '2': {
-        up: `CREATE TABLE charge (n INT AUTO_INCREMENT PRIMARY KEY, saga_id BINARY(16) UNIQUE,
-          user_id VARCHAR(64), amount INT)`,
-      },
-    }),
-  ]);
-  return databases;
-}
-
-/** Databases that {@link toyDatabases} has made, from another process. */
-export function openToyDatabases(urls: ToyDatabases['urls']): ToyDatabases {
-  const office = openDatabase<Office>(urls[0]);
-  const store = openDatabase<Store>(urls[1]);
-  const bank = openDatabase<Bank>(urls[2]);
-  return {
-    urls,
-    office,
-    store,
-    bank,
-    close: async () => void (await Promise.all([office.close(), store.close(), bank.close()])),
-  };
-}
 
 /** What the network does to a call, and what it does to the answer. */
 export interface Fate {
@@ -414,34 +285,6 @@ export class ToyShop {
       }),
     );
   }
-}
-
-/** What of the money and the pieces there is, wherever it is: the same before and after. */
-export async function totals({ store, bank }: ToyDatabases) {
-  const sum = async (on: Executor, sql: string) =>
-    Number((await execute<{ total: string | null }>(on, sql)).rows[0]?.total ?? 0);
-  return {
-    available: await sum(store.kysely, 'SELECT available AS total FROM stock'),
-    reserved: await sum(store.kysely, 'SELECT reserved AS total FROM stock'),
-    held: await sum(store.kysely, 'SELECT SUM(pieces) AS total FROM hold'),
-    money: await sum(bank.kysely, 'SELECT SUM(balance) AS total FROM wallet'),
-    charged: await sum(bank.kysely, 'SELECT SUM(amount) AS total FROM charge'),
-  };
-}
-
-/** How many rows of the three outboxes are not delivered, parked ones left out. */
-export async function undelivered({ office, store, bank }: ToyDatabases): Promise<number> {
-  const counts = [office.kysely, store.kysely, bank.kysely].map(async (on) => {
-    const sql = "SELECT COUNT(*) AS n FROM saga_outbox WHERE state = 'pending'";
-    return Number((await execute<{ n: string }>(on, sql)).rows[0]?.n);
-  });
-  return (await Promise.all(counts)).reduce((sum, each) => sum + each, 0);
-}
-
-/** Ends every lease and every pause now, as time would. */
-export async function lapse({ office, store, bank }: ToyDatabases): Promise<void> {
-  for (const on of [office.kysely, store.kysely, bank.kysely])
-    await execute(on, "UPDATE saga_outbox SET next_at = UTC_TIMESTAMP(3) WHERE state = 'pending'");
 }
 
 /** Polls until `condition` holds, 20 ms apart; throws its last answer after `timeoutMs`. */
