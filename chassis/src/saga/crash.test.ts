@@ -71,4 +71,4 @@ test('a process killed on either side of a commit, a send or an acknowledgement 
     money: before.money - orders.length,
     charged: orders.length,
   });
-}, 20_000);
+}, 60_000);

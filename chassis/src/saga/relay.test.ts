@@ -1,10 +1,12 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test, jest } from '@jest/globals';
 import { execute } from '../data/statement.ts';
 import { ServiceError } from '../errors.ts';
 import { claim, deleteDelivered, recordFailure } from './outbox.ts';
 import { methods } from './toy-contract.test.support.ts';
 import { lapse, toyDatabases, undelivered, type ToyDatabases } from './toy-databases.test.support.ts';
 import { eventually, ToyShop, type ToyOptions } from './toy-shop.test.support.ts';
+
+jest.setTimeout(30_000);
 
 let databases: ToyDatabases;
 let shop: ToyShop;
@@ -84,7 +86,7 @@ test('a poisonous message is parked after 3 attempts, and delays no other', asyn
   const user = await shop.buyer(20);
   poisoned = await shop.order(user, 666);
   const others = await Promise.all(Array.from({ length: 20 }, () => shop.order(user, 1)));
-  await eventually(async () => (await Promise.all(others.map(isConfirmed))).every(Boolean), 2_000);
+  await eventually(async () => (await Promise.all(others.map(isConfirmed))).every(Boolean), 4_000);
   const parked = async () => (await outbox()).filter(({ state }) => state === 'parked');
   await eventually(async () => (await parked()).length > 0);
   expect(await parked()).toMatchObject([{ attempts: 3, last_code: 'INVALID_ARGUMENT' }]);
@@ -102,7 +104,7 @@ test('a failing message of one kind does not stop the others to the same target'
   const user = await shop.buyer(20);
   await Promise.all(Array.from({ length: 5 }, () => shop.order(user, 666)));
   const others = await Promise.all(Array.from({ length: 20 }, () => shop.order(user, 1)));
-  await eventually(async () => (await Promise.all(others.map(isConfirmed))).every(Boolean), 2_000);
+  await eventually(async () => (await Promise.all(others.map(isConfirmed))).every(Boolean), 4_000);
 });
 
 test('an outage is not hammered, and what it held back arrives soon after its end', async () => {
@@ -117,7 +119,7 @@ test('an outage is not hammered, and what it held back arrives soon after its en
   shop.fate = () => ({});
   const recovered = performance.now();
   await eventually(async () => (await Promise.all(orders.map(isConfirmed))).every(Boolean));
-  expect(performance.now() - recovered).toBeLessThan(4_000);
+  expect(performance.now() - recovered).toBeLessThan(8_000);
 });
 
 test('a message whose answer is lost is sent again, and has its effect once', async () => {

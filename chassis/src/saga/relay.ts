@@ -23,7 +23,11 @@ export interface RelayOptions<DB> {
   readonly logger: Logger;
   /** The gRPC services that this outbox may hold messages for. */
   readonly targets: readonly string[];
+  /** Default: 250 to 750 ms. */
+  readonly poll?: { readonly minMs: number; readonly maxMs: number };
 }
+
+const defaultPoll = { minMs: 250, maxMs: 750 };
 
 /**
  * Delivers the outbox, at least once. What this process has committed it sends at once; a poll every
@@ -45,8 +49,7 @@ export class Relay<DB> {
     this.#acknowledgements = new Acknowledgements(database.kysely, logger);
     this.#poll = new Loop({
       name: 'saga-relay',
-      minMs: 250,
-      maxMs: 750,
+      ...(options.poll ?? defaultPoll),
       logger,
       work: () => this.#pollOnce(),
     });

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test, jest } from '@jest/globals';
 import { SagaOutcome_Decision as Decision, SagaReply_Outcome as Outcome } from '@weft/proto/weft/v1/saga';
 import { pino } from 'pino';
 import { execute, type Executor } from '../data/statement.ts';
@@ -9,6 +9,8 @@ import { createSaga } from './saga.ts';
 import { methods, toyContract } from './toy-contract.test.support.ts';
 import { toyDatabases, undelivered, type ToyDatabases } from './toy-databases.test.support.ts';
 import { eventually, ToyShop, type ToyOptions } from './toy-shop.test.support.ts';
+
+jest.setTimeout(30_000);
 
 let databases: ToyDatabases;
 let shop: ToyShop;

@@ -25,6 +25,8 @@ export interface SagaOptions<DB> {
   /** Carries the messages. `prepare`, if there is one, connects to their targets before the first. */
   readonly mesh: Pick<Mesh, 'unary'> & Partial<Pick<Mesh, 'prepare'>>;
   readonly logger: Logger;
+  /** Time between two looks at the outbox for what was not sent at once. Default: 250 to 750 ms, at random. */
+  readonly poll?: { readonly minMs: number; readonly maxMs: number };
 }
 
 /** A service's part in the sagas of `contract`. Nothing runs until `run()`. */

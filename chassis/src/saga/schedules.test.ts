@@ -43,7 +43,11 @@ test('whatever the network does, no piece and no money is lost, and every saga e
     await execute(databases.bank.kysely, 'DELETE FROM charge');
     await execute(databases.bank.kysely, 'DELETE FROM wallet');
     let calls = 0;
-    const shop = new ToyShop(databases, { fate: () => fates[calls++] ?? {}, instances: 2 });
+    const shop = new ToyShop(databases, {
+      fate: () => fates[calls++] ?? {},
+      instances: 2,
+      poll: { minMs: 5, maxMs: 20 },
+    });
     await shop.stock(stock);
     const user = await shop.buyer(money);
     shop.run();

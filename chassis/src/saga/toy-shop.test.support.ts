@@ -25,6 +25,8 @@ export interface ToyOptions {
   /** Instances of each service. Default: 1. */
   readonly instances?: number;
   readonly fate?: (path: string, request: Uint8Array) => Fate | Promise<Fate>;
+  /** Time between two looks at an outbox. Default: the relay's. */
+  readonly poll?: { readonly minMs: number; readonly maxMs: number };
 }
 
 /** A shop of three services over real databases, joined by a network in memory. */
@@ -36,9 +38,14 @@ export class ToyShop {
   readonly #arbiters: Arbiter<Office, Toy, Toy>[] = [];
   readonly #handlers = new Map<string, ((request: Uint8Array, caller: string) => Promise<Uint8Array>)[]>();
   readonly #contract: Contract;
+  readonly #poll: ToyOptions['poll'];
   readonly #background = new Set<Promise<unknown>>();
 
-  constructor(databases: ToyDatabases, { deadlineMs, instances = 1, fate = () => ({}) }: ToyOptions = {}) {
+  constructor(
+    databases: ToyDatabases,
+    { deadlineMs, instances = 1, fate = () => ({}), poll }: ToyOptions = {},
+  ) {
+    this.#poll = poll;
     this.databases = databases;
     this.fate = fate;
     this.#contract = toyContract(deadlineMs);
@@ -164,6 +171,7 @@ export class ToyShop {
       instanceId: `${workload}-${this.sagas.length}`,
       database,
       mesh: this.mesh(workload),
+      ...(this.#poll === undefined ? {} : { poll: this.#poll }),
       logger: pino({ level: process.env['TOY_LOG'] ?? 'silent' }),
     });
     this.sagas.push(saga as unknown as Saga<never>);
@@ -290,7 +298,7 @@ export class ToyShop {
 /** Polls until `condition` holds, 20 ms apart; throws its last answer after `timeoutMs`. */
 export async function eventually(
   condition: () => Promise<boolean> | boolean,
-  timeoutMs = 4_500,
+  timeoutMs = 15_000,
 ): Promise<void> {
   const until = Date.now() + timeoutMs;
   while (!(await condition())) {

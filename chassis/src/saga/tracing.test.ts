@@ -2,12 +2,14 @@ import { context, propagation, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test, jest } from '@jest/globals';
 import { execute } from '../data/statement.ts';
 import { lapse, toyDatabases, type ToyDatabases } from './toy-databases.test.support.ts';
 import { eventually, ToyShop } from './toy-shop.test.support.ts';
 
 const exporter = new InMemorySpanExporter();
+jest.setTimeout(30_000);
+
 let databases: ToyDatabases;
 let shop: ToyShop;
 
