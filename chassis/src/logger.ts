@@ -18,7 +18,6 @@ export function createLogger(
   destination?: DestinationStream,
 ): Logger {
   const settings = {
-    name: options.name,
     level: options.level ?? 'info',
     base: { service: options.name, pid: process.pid },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,

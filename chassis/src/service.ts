@@ -1,5 +1,6 @@
 import type { JSONWebKeySet } from 'jose';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Dependency } from './admin-server.ts';
 import type { Mesh } from './client/mesh.ts';
 import { configure, type ConfigOf, type Schema } from './config.ts';
 import type { Contract } from './contract.ts';
@@ -148,6 +149,7 @@ async function start<DB>(
     admin.setPhase('serving');
     const address = `${config.advertiseHost ?? config.grpcHost}:${port}`;
     const registration = register(member, config, address, services);
+    if (registration !== undefined) admin.addDependency(registrationState(registration));
     logger.info({ address, admin: admin.port, services: services.map((one) => one.service) }, 'serving');
     onShutdown(logger, () => stop({ member, server, registration, saga, background, database }));
   });
@@ -171,13 +173,25 @@ async function readyDatabase<DB>(
   process.exit(0);
 }
 
-function databaseState(database: Pick<Database<never>, 'ping'>) {
+function databaseState(database: Pick<Database<never>, 'ping'>): Dependency {
   return {
     name: 'database',
     required: true,
     state: async () => {
       await database.ping(1_500);
       return { ok: true };
+    },
+  };
+}
+
+/** For information: while it is away its callers use the instances they know. */
+function registrationState(registration: Registration): Dependency {
+  return {
+    name: 'registration',
+    required: false,
+    state: async () => {
+      const { registered, detail } = registration.status();
+      return { ok: registered, ...(detail === '' ? {} : { detail }) };
     },
   };
 }

@@ -59,7 +59,8 @@ export function grpcConnect(tls: TlsIdentity, trustDomain: string): Connect {
         return new Error(`${host} is ${found ?? 'no workload of the mesh'}, not ${workload ?? 'one'}`);
       },
     });
-  return (address, workload, onChange) => new GrpcConnection(address, forWorkload(workload), onChange);
+  return (address, workload, onChange) =>
+    new GrpcConnection(address, workload ?? 'mesh', forWorkload(workload), onChange);
 }
 
 class GrpcConnection implements Connection {
@@ -69,10 +70,19 @@ class GrpcConnection implements Connection {
   #state: connectivityState = connectivityState.IDLE;
   #closed = false;
 
-  constructor(address: string, channelCredentials: ChannelCredentials, onChange: () => void) {
+  constructor(
+    address: string,
+    serverName: string,
+    channelCredentials: ChannelCredentials,
+    onChange: () => void,
+  ) {
     const host = address.slice(0, address.lastIndexOf(':'));
     const target = isIPv4(host) ? `ipv4:${address}` : `dns:///${address}`;
-    this.#channel = new Channel(target, channelCredentials, channelOptions);
+    this.#channel = new Channel(target, channelCredentials, {
+      ...channelOptions,
+      // An IP address may not be sent as server name (RFC 6066, section 3).
+      'grpc.ssl_target_name_override': serverName,
+    });
     this.#onChange = onChange;
     this.#watch();
   }

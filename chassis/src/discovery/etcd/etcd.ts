@@ -79,6 +79,7 @@ export function etcdResolver(url: string, options: EtcdOptions): Resolver {
         if (instance === undefined) known.missing(service, id, Date.now());
         else if (known.put(service, instance)) changed.add(service);
       }
+      for (const service of known.expire(Date.now())) changed.add(service);
       tell(changed);
     };
     return new EtcdWatch(etcdClient(address), address.prefix, { onList, onChanges }, logger);
@@ -93,7 +94,7 @@ export function etcdResolver(url: string, options: EtcdOptions): Resolver {
       if (instances.length > 0) listener(instances);
       return () => all.delete(listener);
     },
-    status: () => watch?.status() ?? { connected: false, detail: 'not asked yet' },
+    status: () => watch?.status() ?? { connected: true, detail: 'nothing was asked of it yet' },
     close: async () => {
       watch?.close();
       await snapshot?.close();

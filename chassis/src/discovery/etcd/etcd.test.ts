@@ -1,0 +1,157 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createLogger } from '../../logger.ts';
+import { startEtcd, type EtcdServer } from '../../testing/servers.ts';
+import { eventually } from '../../testing/eventually.ts';
+import type { Instance, Registration, Resolver } from '../registry.ts';
+import { etcdClient, parseEtcdUrl } from './client.ts';
+import { etcdRegistry, etcdResolver } from './etcd.ts';
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+const service = 'test.Echo';
+const leaseS = 2;
+const cacheDir = mkdtempSync(join(tmpdir(), 'weft-cache-'));
+let etcd: EtcdServer;
+let open: { registrations: Registration[]; resolvers: Resolver[] } = { registrations: [], resolvers: [] };
+
+beforeAll(async () => {
+  etcd = await startEtcd();
+});
+
+afterEach(async () => {
+  for (const registration of open.registrations) await registration.deregister(500);
+  for (const resolver of open.resolvers) await resolver.close();
+  open = { registrations: [], resolvers: [] };
+});
+
+afterAll(async () => {
+  await etcd.stop();
+  rmSync(cacheDir, { recursive: true });
+});
+
+function instance(id: string): Instance {
+  const port = 20_000 + [...id].reduce((sum, char) => sum + char.charCodeAt(0), 0);
+  return { id, address: `127.0.0.1:${port}`, zone: '', weight: 1, version: '1', startedAt: '' };
+}
+
+function register(id: string): Registration {
+  const registration = etcdRegistry(etcd.url, { logger, leaseS }).register(instance(id), [
+    service,
+    'test.Other',
+  ]);
+  open.registrations.push(registration);
+  return registration;
+}
+
+/** Follows a service: all lists that a client was told. */
+function follow(options: { cacheDir?: string; graceMs?: number } = {}) {
+  const resolver = etcdResolver(etcd.url, { logger, graceMs: 60_000, ...options });
+  open.resolvers.push(resolver);
+  const told: string[][] = [];
+  resolver.watch(service, (instances) => told.push(instances.map(({ id }) => id).sort()));
+  return { resolver, told, last: () => told.at(-1) ?? [] };
+}
+
+test('an instance is told of at once, and its going too', async () => {
+  const { told, last } = follow();
+  const first = register('a');
+  await eventually(() => expect(last()).toEqual(['a']));
+  const startedAt = Date.now();
+  register('b');
+  await eventually(() => expect(last()).toEqual(['a', 'b']));
+  expect(Date.now() - startedAt).toBeLessThan(1_000);
+  await first.deregister();
+  await eventually(() => expect(last()).toEqual(['b']));
+  expect(told).not.toContainEqual([]);
+});
+
+test('a value that cannot be read is skipped', async () => {
+  const { last } = follow();
+  const { prefix, hosts } = parseEtcdUrl(etcd.url);
+  const client = etcdClient({ prefix, hosts });
+  await client.put(`${prefix}${service}/bad`).value('{"address": 5}');
+  await client.put(`${prefix}${service}/worse`).value('no JSON');
+  register('c');
+  await eventually(() => expect(last()).toEqual(['c']));
+  await client.delete().prefix(prefix);
+  client.close();
+});
+
+test('etcd away for longer than the lease: nobody is forgotten, and all register again', async () => {
+  const { told, last, resolver } = follow();
+  const registrations = [register('a'), register('b')];
+  await eventually(() => expect(last()).toEqual(['a', 'b']));
+  const before = told.length;
+  await etcd.kill('SIGKILL');
+  await eventually(() => expect(resolver.status().connected).toBe(false));
+  await eventually(() => expect(registrations[0]?.status().registered).toBe(false));
+  await delay(leaseS * 1000 + 500);
+  await etcd.restart();
+  await eventually(() => expect(registrations.map((each) => each.status().registered)).toEqual([true, true]));
+  await eventually(() => expect(resolver.status().connected).toBe(true));
+  register('c');
+  await eventually(() => expect(last()).toEqual(['a', 'b', 'c']));
+  for (const list of told.slice(before)) expect(list).toEqual(expect.arrayContaining(['a', 'b']));
+});
+
+test('etcd started empty: all are back in it by themselves, and changes are heard again', async () => {
+  const { told, last } = follow();
+  // Far ahead of what the empty one will count from.
+  const { prefix, hosts } = parseEtcdUrl(etcd.url);
+  const client = etcdClient({ prefix, hosts });
+  for (let i = 0; i < 50; i += 1) await client.put('elsewhere').value(String(i));
+  register('a');
+  const second = register('b');
+  await eventually(() => expect(last()).toEqual(['a', 'b']));
+  const before = told.length;
+  await etcd.restart({ empty: true });
+  const keys = async () => (await client.getAll().prefix(prefix).keys()).length;
+  await eventually(async () => expect(await keys().catch(() => 0)).toBe(4));
+  register('c');
+  await eventually(() => expect(last()).toEqual(['a', 'b', 'c']));
+  for (const list of told.slice(before)) expect(list).toEqual(expect.arrayContaining(['a', 'b']));
+  await second.deregister();
+  await eventually(() => expect(last()).toEqual(['a', 'c']));
+  client.close();
+});
+
+test('keys that somebody deleted are put again', async () => {
+  register('a');
+  const { prefix, hosts } = parseEtcdUrl(etcd.url);
+  const client = etcdClient({ prefix, hosts });
+  const keys = async () => (await client.getAll().prefix(prefix).keys()).length;
+  await eventually(async () => expect(await keys()).toBe(2));
+  await client.delete().prefix(prefix);
+  await eventually(async () => expect(await keys()).toBe(2));
+  client.close();
+});
+
+test('an instance whose lease ended stays while it is the last, and goes when another has come', async () => {
+  const { last } = follow({ graceMs: 0 });
+  const { prefix, hosts } = parseEtcdUrl(etcd.url);
+  const client = etcdClient({ prefix, hosts });
+  const key = `${prefix}${service}/dead`;
+  await client.put(key).value(JSON.stringify({ address: '127.0.0.1:9' }));
+  await eventually(() => expect(last()).toEqual(['dead']));
+  await client.delete().key(key);
+  const live = follow({ graceMs: 0 });
+  register('alive');
+  await eventually(() => expect(live.last()).toEqual(['alive']));
+  await eventually(() => expect(last()).toEqual(['alive']));
+  client.close();
+});
+
+test('the last list is kept on disk for a start without etcd', async () => {
+  const first = follow({ cacheDir });
+  register('a');
+  await eventually(() => expect(first.last()).toEqual(['a']));
+  await first.resolver.close();
+  const away = etcdResolver('etcd://127.0.0.1:1', { logger, cacheDir });
+  open.resolvers.push(away);
+  const told: string[] = [];
+  away.watch(service, (instances) => told.push(...instances.map(({ id }) => id)));
+  expect(told).toEqual(['a']);
+});

@@ -1,0 +1,7 @@
+/** The contract of `echo-service`. */
+export const echoService = 'test.Echo';
+export const echoMethods = {
+  who: { idempotent: true, timeoutMs: 5_000 },
+  slow: { timeoutMs: 5_000 },
+  ticks: { responseStream: true },
+} as const;

@@ -1,0 +1,27 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { implement } from '../server/implement.ts';
+import { runService } from '../service.ts';
+import { echoMethods, echoService } from './echo-methods.ts';
+import { echoDefinition } from './echo.ts';
+
+/** A whole service, run from its environment like any other: for tests that end processes. */
+await runService({
+  name: 'echo',
+  build: ({ instanceId }) => ({
+    services: [
+      implement(echoDefinition(echoService, echoMethods), {
+        who: async () => instanceId,
+        slow: async (ms) => {
+          await delay(Number(ms));
+          return instanceId;
+        },
+        async *ticks(_, { signal }) {
+          for (let i = 0; !signal.aborted; i += 1) {
+            yield i;
+            await delay(10);
+          }
+        },
+      }),
+    ],
+  }),
+});
