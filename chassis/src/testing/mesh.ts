@@ -83,7 +83,16 @@ export async function startTestMesh(): Promise<TestMesh> {
     const mesh = createMesh({ contract, resolver: discovery.resolver, tls, logger });
     const instanceId = uuidv7();
     const config = loadConfig(options.config ?? ({} as S), { ...environment, ...settings.environment });
-    const { built, stop } = await build({ config, contract, mesh, logger, instanceId });
+    const closeMesh = async () => {
+      await mesh.close();
+      await discovery.resolver.close();
+    };
+    const { built, stop } = await build({ config, contract, mesh, logger, instanceId }).catch(
+      async (error: unknown) => {
+        await closeMesh();
+        throw error;
+      },
+    );
     if (built.keys !== undefined) issuers.push(built.keys);
     const allKeys = async () => {
       const sets = await Promise.all(issuers.map((each) => each()));
@@ -120,8 +129,7 @@ export async function startTestMesh(): Promise<TestMesh> {
       await Promise.all((built.background ?? []).map((each) => each.stop()));
       await server.drain(500);
       await stop?.();
-      await mesh.close();
-      await discovery.resolver.close();
+      await closeMesh();
     };
   };
 
@@ -170,7 +178,12 @@ export async function startTestMesh(): Promise<TestMesh> {
         options,
         async (parts) => {
           const saga = createSaga({ ...parts, workload: options.name, database });
-          const built = await options.build({ ...parts, database, saga });
+          const built = await Promise.resolve(options.build({ ...parts, database, saga })).catch(
+            async (error: unknown) => {
+              await database.close();
+              throw error;
+            },
+          );
           saga.run();
           return {
             built,
