@@ -46,8 +46,8 @@ export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { fatal, errno: number, code } = error as DriverError;
   if (fatal === true || (number !== undefined && connectionErrors.has(number))) return true;
-  // A socket's errors are Node's own: ECONNRESET, EPIPE, ENOTFOUND, …; a statement's begin with ER_.
-  return code !== undefined && /^(E[A-Z]{2,}|EAI_\w+|PROTOCOL_\w+)$/.test(code) && !code.startsWith('ER_');
+  // A socket's errors are Node's own: ECONNRESET, EPIPE, ENOTFOUND, …; a statement's have an underscore: ER_….
+  return code !== undefined && /^(E[A-Z]{2,}|EAI_\w+|PROTOCOL_\w+)$/.test(code);
 }
 
 /** Whether a statement failed because of a primary or unique key (1062). */

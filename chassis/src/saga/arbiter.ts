@@ -1,11 +1,11 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 import {
-  SagaFailure,
   SagaMessage,
-  SagaOutcome,
   SagaOutcome_Decision as Decision,
-  SagaReply,
   SagaReply_Outcome as Outcome,
+  type SagaFailure,
+  type SagaOutcome,
+  type SagaReply,
 } from '@weft/proto/weft/v1/saga';
 import type { Transaction } from 'kysely';
 import { afterCommit } from '../data/database.ts';

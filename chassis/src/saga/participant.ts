@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { MethodDefinition } from '@grpc/grpc-js';
 import {
   SagaFailure,
-  SagaReply,
   SagaReply_Outcome as Outcome,
   type SagaMessage,
+  type SagaReply,
 } from '@weft/proto/weft/v1/saga';
 import type { Transaction } from 'kysely';
 import { sagaGraph } from './graph.ts';

@@ -72,7 +72,8 @@ async function follow<DB>(
       break;
     case Decision.PENDING:
       break;
-    default:
+    case Decision.UNKNOWN:
+    case Decision.DECISION_UNSPECIFIED:
       countAlarm('unknown-saga');
       parts.logger.error(
         { alarm: true, sagaId: header.sagaId, step },

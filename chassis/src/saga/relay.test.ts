@@ -75,7 +75,6 @@ test('a relay that slept past its lease can neither delete nor put off the row o
 });
 
 test('a poisonous message is parked after 3 attempts, and delays no other', async () => {
-  let poisoned: string | undefined;
   await open({
     fate: (path, request) => {
       const isPoison = path === methods.reserve.path && Buffer.from(request).includes('666');
@@ -84,7 +83,7 @@ test('a poisonous message is parked after 3 attempts, and delays no other', asyn
   });
   shop.run();
   const user = await shop.buyer(20);
-  poisoned = await shop.order(user, 666);
+  const poisoned = await shop.order(user, 666);
   const others = await Promise.all(Array.from({ length: 20 }, () => shop.order(user, 1)));
   await eventually(async () => (await Promise.all(others.map(isConfirmed))).every(Boolean), 4_000);
   const parked = async () => (await outbox()).filter(({ state }) => state === 'parked');

@@ -97,7 +97,10 @@ export async function perform<Result>(transition: Transition, on: Effects<Result
       return on.change(transition.to, undefined);
     case 'mark':
       return on.change(transition.to, undefined);
-    default:
+    case 'stored':
+    case 'cancelled':
+    case 'nothing':
+    case 'alarm':
       return on[transition.action]();
   }
 }
