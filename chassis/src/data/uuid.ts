@@ -2,19 +2,27 @@ import { randomFillSync } from 'node:crypto';
 
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
+let lastMs = 0;
+let counter = 0;
+
 /**
- * A new UUID, version 7 (RFC 9562, 5.7): its first 48 bits are Unix milliseconds, the 12 after the
- * version the fraction of the millisecond, so ids made by one process sort in the order they were made
- * to about a quarter of a microsecond; 62 bits are random.
+ * A new UUID, version 7 (RFC 9562, 5.7): 48 bits of Unix milliseconds, 12 of a counter, 62 random. Ids made
+ * by one process sort in the order they were made (6.2, method 1), also while the clock is set back.
  */
 export function uuidv7(): string {
   const bytes = randomFillSync(Buffer.allocUnsafe(16));
-  const now = performance.timeOrigin + performance.now();
-  const ms = Math.floor(now);
-  const fraction = Math.floor((now - ms) * 4096);
-  bytes.writeUIntBE(ms, 0, 6);
-  bytes[6] = 0x70 | (fraction >>> 8);
-  bytes[7] = fraction & 0xff;
+  const now = Date.now();
+  if (now > lastMs) {
+    lastMs = now;
+    // Half of the counter's range is left to count with.
+    counter = bytes.readUInt16BE(6) & 0x7ff;
+  } else if (++counter > 0xfff) {
+    lastMs++;
+    counter = 0;
+  }
+  bytes.writeUIntBE(lastMs, 0, 6);
+  bytes[6] = 0x70 | (counter >>> 8);
+  bytes[7] = counter & 0xff;
   bytes[8] = 0x80 | (bytes.readUInt8(8) & 0x3f);
   return bytesToUuid(bytes);
 }
