@@ -1,0 +1,173 @@
+import type { Metadata } from '@grpc/grpc-js';
+import { expect, test } from '@jest/globals';
+import { Metadata as GrpcMetadata } from '@grpc/grpc-js';
+import { ServiceError, type CodeName } from '../errors.ts';
+import type { Instance, Resolver } from '../discovery/registry.ts';
+import { createLogger } from '../logger.ts';
+import { echoContract } from '../testing/echo.ts';
+import type { Attempt, Connect } from './connection.ts';
+import { createMesh, type Mesh, type UnaryResult } from './mesh.ts';
+import { connectionLost, notSent } from './retry.ts';
+
+const methods = { read: { idempotent: true, timeoutMs: 2_000 }, write: { timeoutMs: 2_000 } } as const;
+const contract = echoContract('test.Echo', methods);
+const read = '/test.Echo/read';
+const write = '/test.Echo/write';
+
+type Behaviour = (attempt: Attempt) => Promise<UnaryResult>;
+
+/** A mesh over connections that are played: by address, what each answers. */
+function played(behaviours: Record<string, Behaviour>) {
+  let tell: (instances: readonly Instance[]) => void = () => undefined;
+  const calls: string[] = [];
+  const changes = new Map<string, () => void>();
+  const ready = new Set(Object.keys(behaviours));
+  const resolver: Resolver = {
+    watch(_, listener) {
+      tell = listener;
+      listener(Object.keys(behaviours).map(instanceAt));
+      return () => undefined;
+    },
+    status: () => ({ connected: true, detail: '' }),
+    close: async () => undefined,
+  };
+  const connect: Connect = (address, _, onChange) => {
+    changes.set(address, onChange);
+    return {
+      get ready() {
+        return ready.has(address);
+      },
+      unary(attempt) {
+        calls.push(address);
+        return behaviours[address]?.(attempt) ?? Promise.reject(new Error('no behaviour'));
+      },
+      serverStream() {
+        throw new Error('no streams here');
+      },
+      close: () => ready.delete(address),
+    };
+  };
+  const tls = { ca: Buffer.alloc(0), cert: Buffer.alloc(0), key: Buffer.alloc(0) };
+  const logger = createLogger({ name: 'test', level: 'silent' });
+  const mesh: Mesh = createMesh({ contract, resolver, tls, logger, connect });
+  return {
+    mesh,
+    calls,
+    tell: (addresses: string[]) => tell(addresses.map(instanceAt)),
+    setReady(address: string, value: boolean) {
+      if (value) ready.add(address);
+      else ready.delete(address);
+      changes.get(address)?.();
+    },
+  };
+}
+
+function instanceAt(address: string): Instance {
+  return { id: address, address, zone: '', weight: 1, version: '', startedAt: '' };
+}
+
+const ok: Behaviour = async () => ({
+  message: new Uint8Array([1]),
+  headers: new GrpcMetadata(),
+  trailers: new GrpcMetadata(),
+});
+const fails =
+  (code: CodeName, reason = 'TEST', retryAfterMs?: number): Behaviour =>
+  async () => {
+    throw new ServiceError(code, reason, 'played', { retryAfterMs });
+  };
+const body = new Uint8Array();
+
+test('an idempotent call moves to another instance, a call that had an effect does not', async () => {
+  const { mesh, calls } = played({ 'a:1': fails('UNAVAILABLE', connectionLost), 'b:1': ok });
+  for (let i = 0; i < 20; i += 1) await mesh.unary(read, body);
+  expect(calls).toContain('a:1');
+  const other = played({ 'a:1': fails('UNAVAILABLE', connectionLost), 'b:1': ok });
+  const results = await Promise.allSettled(Array.from({ length: 20 }, () => other.mesh.unary(write, body)));
+  expect(results.some(({ status }) => status === 'rejected')).toBe(true);
+  expect(other.calls).toHaveLength(20);
+});
+
+test('a call that never left moves on, whatever it does', async () => {
+  const { mesh, calls } = played({ 'a:1': fails('UNAVAILABLE', notSent), 'b:1': ok });
+  for (let i = 0; i < 20; i += 1) await mesh.unary(write, body, { retry: false });
+  expect(calls).toContain('a:1');
+});
+
+test('other failures, and a server that says no more, end the call at once', async () => {
+  for (const behaviour of [
+    fails('NOT_FOUND'),
+    fails('UNAVAILABLE', 'TEST', -1),
+    fails('RESOURCE_EXHAUSTED'),
+  ]) {
+    const { mesh, calls } = played({ 'a:1': behaviour, 'b:1': behaviour });
+    await expect(mesh.unary(read, body)).rejects.toMatchObject({ message: 'played' });
+    expect(calls).toHaveLength(1);
+  }
+  const { mesh, calls } = played({ 'a:1': fails('UNAVAILABLE'), 'b:1': fails('UNAVAILABLE') });
+  await expect(mesh.unary(read, body)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  expect(calls).toHaveLength(3);
+  await expect(mesh.unary(read, body, { retry: false })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  expect(calls).toHaveLength(4);
+});
+
+test('the wait that a server asks for is kept, unless the deadline is before', async () => {
+  const later = played({ 'a:1': fails('UNAVAILABLE', 'TEST', 60) });
+  const startedAt = Date.now();
+  await expect(later.mesh.unary(read, body)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  expect(Date.now() - startedAt).toBeGreaterThanOrEqual(118);
+  const tooLate = played({ 'a:1': fails('UNAVAILABLE', 'TEST', 60_000) });
+  await expect(tooLate.mesh.unary(read, body)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  expect(tooLate.calls).toHaveLength(1);
+});
+
+test('retries are bounded by a budget when everything fails', async () => {
+  const { mesh, calls } = played({ 'a:1': fails('UNAVAILABLE', 'TEST', 0) });
+  const count = 1_000;
+  await Promise.allSettled(Array.from({ length: count }, () => mesh.unary(read, body)));
+  expect(calls.length - count).toBeLessThan(count * 0.2 + 130);
+});
+
+test('an instance that keeps failing is set aside, but never more than half', async () => {
+  const { mesh, calls } = played({ 'a:1': fails('INTERNAL'), 'b:1': ok });
+  await Promise.allSettled(Array.from({ length: 40 }, () => mesh.unary(write, body)));
+  expect(mesh.instances('test.Echo').find(({ id }) => id === 'a:1')).toMatchObject({ ejected: true });
+  calls.length = 0;
+  for (let i = 0; i < 10; i += 1) await mesh.unary(write, body);
+  expect(calls).not.toContain('a:1');
+  const all = played({ 'a:1': fails('INTERNAL'), 'b:1': fails('INTERNAL') });
+  await Promise.allSettled(Array.from({ length: 60 }, () => all.mesh.unary(write, body)));
+  expect(all.mesh.instances('test.Echo').filter(({ ejected }) => ejected)).toHaveLength(1);
+});
+
+test('without a ready instance a call waits for one, and says so when none comes', async () => {
+  const { mesh, setReady } = played({ 'a:1': ok });
+  setReady('a:1', false);
+  const waiting = mesh.unary(write, body);
+  setReady('a:1', true);
+  expect((await waiting).message).toEqual(new Uint8Array([1]));
+  setReady('a:1', false);
+  await expect(mesh.unary(write, body, { timeoutMs: 50 })).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    reason: 'NO_INSTANCE',
+  });
+  const controller = new AbortController();
+  const cancelled = mesh.unary(write, body, { signal: controller.signal });
+  controller.abort();
+  await expect(cancelled).rejects.toMatchObject({ code: 'CANCELLED' });
+});
+
+test('each attempt has metadata of its own, with what the caller gave', async () => {
+  const seen: Metadata[] = [];
+  const { mesh } = played({
+    'a:1': async (attempt) => {
+      seen.push(attempt.metadata);
+      return fails('UNAVAILABLE')(attempt);
+    },
+  });
+  const metadata = new GrpcMetadata();
+  metadata.set('x-test', '1');
+  await expect(mesh.unary(read, body, { metadata })).rejects.toThrow('played');
+  expect(new Set(seen).size).toBe(3);
+  expect(seen.map((each) => each.get('x-test'))).toEqual([['1'], ['1'], ['1']]);
+});

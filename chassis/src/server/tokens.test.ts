@@ -1,0 +1,140 @@
+import { expect, test } from '@jest/globals';
+import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type JWK } from 'jose';
+import { createTokenVerifier } from './tokens.ts';
+
+const issuer = 'https://identity.test';
+const audience = 'weft';
+
+interface Signer {
+  readonly jwk: JWK;
+  sign(
+    claims?: Record<string, unknown>,
+    options?: { exp?: string | number; aud?: string; iss?: string },
+  ): Promise<string>;
+}
+
+async function signer(kid: string, alg = 'ES256'): Promise<Signer> {
+  const { publicKey, privateKey } = await generateKeyPair(alg);
+  return {
+    jwk: { ...(await exportJWK(publicKey)), kid, alg },
+    sign: (claims = {}, { exp = '15m', aud = audience, iss = issuer } = {}) =>
+      new SignJWT({ roles: ['admin'], ...claims })
+        .setProtectedHeader({ alg, kid })
+        .setSubject('u-1')
+        .setIssuer(iss)
+        .setAudience(aud)
+        .setExpirationTime(exp)
+        .sign(privateKey),
+  };
+}
+
+/** A verifier whose source of keys can be changed, broken and counted. */
+function verifier(keys: JWK[], keyCooldownMs = 0) {
+  const source = { keys, broken: false, fetched: 0 };
+  const tokens = createTokenVerifier({
+    issuer,
+    audience,
+    keyCooldownMs,
+    keys: async () => {
+      source.fetched += 1;
+      if (source.broken) throw new Error('the source is away');
+      return { keys: source.keys };
+    },
+  });
+  return { source, verify: (token: string) => tokens.verify(token) };
+}
+
+test.each(['ES256', 'RS256', 'EdDSA'])('a token signed with %s names its user', async (alg) => {
+  const key = await signer('k', alg);
+  const { verify, source } = verifier([key.jwk]);
+  const token = await key.sign();
+  expect(await verify(token)).toMatchObject({ id: 'u-1', roles: ['admin'] });
+  expect(await verify(token)).toBe(await verify(token));
+  expect(source.fetched).toBe(1);
+});
+
+test('what is wrong with a token refuses it', async () => {
+  const key = await signer('k');
+  const stranger = await signer('k');
+  const { verify } = verifier([key.jwk]);
+  const secret = new TextEncoder().encode(JSON.stringify(key.jwk));
+  const hmac = new SignJWT({ roles: ['admin'] })
+    .setProtectedHeader({ alg: 'HS256', kid: 'k' })
+    .setSubject('u-1')
+    .setIssuer(issuer)
+    .setAudience(audience)
+    .setExpirationTime('15m');
+  const none = new UnsecuredJWT({
+    roles: ['admin'],
+    sub: 'u-1',
+    iss: issuer,
+    aud: audience,
+  }).setExpirationTime('15m');
+  const good = await key.sign();
+  const invalid = [
+    await key.sign({}, { aud: 'other' }),
+    await key.sign({}, { iss: 'https://elsewhere.test' }),
+    await key.sign({ roles: 'admin' }),
+    await stranger.sign(),
+    await hmac.sign(secret),
+    none.encode(),
+    `${good.slice(0, -4)}AAAA`,
+    good.split('.').slice(0, 2).join('.'),
+    'x',
+    'x'.repeat(10_000),
+  ];
+  for (const token of invalid)
+    await expect(verify(token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED', reason: 'TOKEN_INVALID' });
+  const expired = await key.sign({}, { exp: Math.floor(Date.now() / 1000) - 60 });
+  await expect(verify(expired)).rejects.toMatchObject({ code: 'UNAUTHENTICATED', reason: 'TOKEN_EXPIRED' });
+});
+
+test('a remembered token expires too', async () => {
+  const key = await signer('k');
+  const { verify } = verifier([key.jwk]);
+  // Within the tolerance for clocks that differ, which ends in a moment.
+  const token = await key.sign({}, { exp: Math.floor(Date.now() / 1000) - 4 });
+  expect(await verify(token)).toMatchObject({ id: 'u-1' });
+  await expect(
+    (async () => {
+      for (;;) await verify(token);
+    })(),
+  ).rejects.toMatchObject({ reason: 'TOKEN_EXPIRED' });
+});
+
+test('keys rotate: an unknown key id fetches them, tokens of the key before stay good', async () => {
+  const [first, second] = [await signer('k1'), await signer('k2')];
+  const { verify, source } = verifier([first.jwk]);
+  const before = await first.sign();
+  await verify(before);
+  source.keys = [first.jwk, second.jwk];
+  expect(await verify(await second.sign())).toMatchObject({ id: 'u-1' });
+  expect(await verify(await first.sign({ jti: '2' }))).toMatchObject({ id: 'u-1' });
+  source.keys = [second.jwk];
+  expect(await verify(before)).toMatchObject({ id: 'u-1' });
+});
+
+test('unknown key ids cause one fetch per cooldown', async () => {
+  const [key, stranger] = [await signer('k1'), await signer('forged')];
+  const { verify, source } = verifier([key.jwk], 60_000);
+  await verify(await key.sign());
+  for (let i = 0; i < 5; i += 1)
+    await expect(verify(await stranger.sign({ i }))).rejects.toMatchObject({ reason: 'TOKEN_INVALID' });
+  expect(source.fetched).toBe(1);
+});
+
+test('while the source is away the last keys stay in use; without any it is UNAVAILABLE', async () => {
+  const key = await signer('k');
+  const { verify, source } = verifier([key.jwk]);
+  source.broken = true;
+  await expect(verify(await key.sign())).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    reason: 'KEYS_UNAVAILABLE',
+  });
+  source.broken = false;
+  await verify(await key.sign());
+  source.broken = true;
+  expect(await verify(await key.sign({ jti: '2' }))).toMatchObject({ id: 'u-1' });
+  const stranger = await signer('other');
+  await expect(verify(await stranger.sign())).rejects.toMatchObject({ reason: 'TOKEN_INVALID' });
+});
