@@ -34,9 +34,14 @@ export function requestIdViolations(field: string, value: string): FieldViolatio
   return [{ field, description: 'must be 1 to 255 printable ASCII characters' }];
 }
 
+/** Unicode code points, as MySQL and MariaDB count characters. */
+export function characterCount(text: string): number {
+  return Array.from(text).length;
+}
+
 function hasLength(value: string, min: number, max: number): boolean {
   // A code point has one or two units: what is too long in any case is not counted.
   if (value.length > max * 2) return false;
-  const length = [...value].length;
+  const length = characterCount(value);
   return length >= min && length <= max;
 }

@@ -14,6 +14,10 @@ test('a mask names what is changed, set or not; a star names everything', () => 
   expect([...change(['*']).fields]).toEqual(['name', 'price']);
 });
 
+test('a mask of more paths than anything has fields is refused as a whole', () => {
+  expect(change(Array.from({ length: 51 }, () => 'x')).violations).toHaveLength(1);
+});
+
 test('each path that cannot be changed is refused by its name', () => {
   const { fields, violations } = change(['name', 'colour', 'id', 'price.units', '*']);
   expect([...fields]).toEqual(['name']);

@@ -2,6 +2,7 @@ import type { FieldViolation } from '../errors.ts';
 
 /** A path that is no field may be anything, and its error travels in headers. */
 const shownLength = 64;
+const maxPaths = 50;
 
 export interface UpdateRule<F extends string> {
   /** The mask's paths; none or an empty list means those fields that are set. */
@@ -23,6 +24,11 @@ export function updatedFields<F extends string>(
 ): { readonly fields: ReadonlySet<F>; readonly violations: readonly FieldViolation[] } {
   const { mask = [], mutable, immutable, populated } = rule;
   if (mask.length === 0) return { fields: new Set(populated), violations: [] };
+  if (mask.length > maxPaths)
+    return {
+      fields: new Set(),
+      violations: [{ field: 'update_mask', description: `has more than ${maxPaths} paths` }],
+    };
   if (mask.length === 1 && mask[0] === '*') return { fields: new Set(mutable), violations: [] };
   const isMutable = (path: string): path is F => (mutable as readonly string[]).includes(path);
   const violations = mask

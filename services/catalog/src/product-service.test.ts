@@ -223,5 +223,5 @@ test('taken out by many at once, the stock ends at zero and not below', async ()
 test('the check of the table is a second guard of the stock', async () => {
   const change = service.database.kysely.updateTable('stock').set({ available: -1 });
   await create();
-  await expect(change.execute()).rejects.toThrow();
+  await expect(change.execute()).rejects.toThrow('stock_available');
 });

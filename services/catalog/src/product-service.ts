@@ -112,11 +112,12 @@ export function productService(database: Database<Tables>): Handlers<ProductServ
     async deleteProduct({ id, etag }) {
       if (!isUuid(id)) throw notFound();
       await database.transaction(async (tx) => {
-        const reserved = await store.lockReserved(tx, id);
-        const product = await store.productById(tx, id);
-        if (reserved === undefined || product === undefined) throw notFound();
+        // The stock first, as orders lock it: from here on nobody takes pieces, and nobody edits.
+        const exists = (await store.lockStock(tx, id)) && (await store.lockProduct(tx, id));
+        if (!exists) throw notFound();
+        const product = required(await store.productById(tx, id));
         requireEtag(etag, product.version);
-        if (reserved > 0)
+        if (product.reserved > 0)
           throw new ServiceError('FAILED_PRECONDITION', 'PRODUCT_RESERVED', 'open orders hold pieces of it');
         await store.deleteProduct(tx, id);
       });

@@ -16,6 +16,7 @@ export interface StoredProduct extends ProductDetails {
 /** Any of these takes a transaction too. Ids are UUIDs; a text that is none matches nothing. */
 type Db = Kysely<Tables>;
 
+/** Inserts a product and its stock. Fails with a duplicate key when the SKU is taken. */
 export async function insertProduct(
   db: Db,
   id: string,
@@ -42,6 +43,7 @@ export async function insertProduct(
   await db.insertInto('stock').values({ product_id: key, available }).execute();
 }
 
+/** The product, if there is one. */
 export async function productById(db: Db, id: string): Promise<StoredProduct | undefined> {
   return (await productsByIds(db, [id]))[0];
 }
@@ -67,7 +69,7 @@ export async function listProducts(
   return (await select.execute()).map(stored);
 }
 
-/** Locks the product against other edits; its stock stays free. */
+/** Locks the product against other edits; its stock stays free. Whether there is one. */
 export async function lockProduct(db: Db, id: string): Promise<boolean> {
   const select = db.selectFrom('product').select('id').where('id', '=', uuidToBytes(id)).forUpdate();
   return (await select.executeTakeFirst()) !== undefined;
@@ -91,17 +93,14 @@ export async function updateProduct(db: Db, id: string, details: ProductDetails,
     .execute();
 }
 
-/** Locks the product's stock, so that no order takes or holds pieces of it; how many are held, if it exists. */
-export async function lockReserved(db: Db, id: string): Promise<number | undefined> {
-  const row = await db
-    .selectFrom('stock')
-    .select('reserved')
-    .where('product_id', '=', uuidToBytes(id))
-    .forUpdate()
-    .executeTakeFirst();
-  return row?.reserved;
+/** Locks the product's stock, so that no order takes or holds pieces of it. Whether there is one. */
+export async function lockStock(db: Db, id: string): Promise<boolean> {
+  const key = uuidToBytes(id);
+  const select = db.selectFrom('stock').select('product_id').where('product_id', '=', key).forUpdate();
+  return (await select.executeTakeFirst()) !== undefined;
 }
 
+/** Deletes the product and its stock. */
 export async function deleteProduct(db: Db, id: string): Promise<void> {
   await db.deleteFrom('stock').where('product_id', '=', uuidToBytes(id)).execute();
   await db.deleteFrom('product').where('id', '=', uuidToBytes(id)).execute();

@@ -4,7 +4,7 @@ import { uuidToBytes, uuidv7 } from '@weft/chassis/data/uuid';
 import { implement } from '@weft/chassis/server/implement';
 import { startTestMesh, type TestMesh, type TestService } from '@weft/chassis/testing/mesh';
 import { Product, ProductServiceService } from '@weft/proto/shop/catalog/v1/product';
-import { ReserveRequest, StockServiceService } from '@weft/proto/shop/catalog/v1/stock';
+import { StockServiceService, type ReserveRequest } from '@weft/proto/shop/catalog/v1/stock';
 import { WalletServiceService, type ChargeRequest } from '@weft/proto/shop/identity/v1/wallet';
 import { OrderSagaServiceService } from '@weft/proto/shop/ordering/v1/saga';
 import { SagaMessage, SagaReply_Outcome as Outcome, type SagaFailure } from '@weft/proto/weft/v1/saga';

@@ -33,11 +33,13 @@ export async function insertAccount(
     .execute();
 }
 
+/** By id. */
 export async function accountById(db: Kysely<Tables>, id: string): Promise<Account | undefined> {
   const select = db.selectFrom('account').selectAll().where('id', '=', uuidToBytes(id));
   return stored(await select.executeTakeFirst());
 }
 
+/** By id, locked until the transaction ends. */
 export async function lockAccount(db: Kysely<Tables>, id: string): Promise<Account | undefined> {
   const select = db.selectFrom('account').selectAll().where('id', '=', uuidToBytes(id)).forUpdate();
   return stored(await select.executeTakeFirst());
@@ -49,6 +51,7 @@ export async function accountByEmail(db: Kysely<Tables>, email: string): Promise
   return stored(await select.executeTakeFirst());
 }
 
+/** Writes the name as the next version. */
 export async function updateDisplayName(
   db: Kysely<Tables>,
   id: string,

@@ -1,5 +1,5 @@
 import type { FieldViolation } from '@weft/chassis/errors';
-import { textViolations } from '@weft/chassis/resource/text';
+import { characterCount, textViolations } from '@weft/chassis/resource/text';
 
 const minPasswordLength = 8;
 const maxPasswordLength = 128;
@@ -46,5 +46,5 @@ export function displayNameViolations(field: string, name: string): FieldViolati
 
 function passwordLength(password: string): number {
   // What is too long however it is counted is not counted.
-  return password.length > maxPasswordLength * 2 ? password.length : [...password].length;
+  return password.length > maxPasswordLength * 2 ? password.length : characterCount(password);
 }

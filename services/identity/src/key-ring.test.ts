@@ -49,7 +49,7 @@ test('a key is published before it signs, and stays until the last token of it h
   await refresh();
   expect([one, two].map((r) => r.signing().kid)).toEqual([first, first]);
   expect(kids(one)).toHaveLength(2);
-  expect(kids(two).toSorted()).toEqual(kids(one).toSorted());
+  expect(new Set(kids(two))).toEqual(new Set(kids(one)));
 
   nowMs += publishAheadMs;
   await refresh();
@@ -64,7 +64,7 @@ test('a key is published before it signs, and stays until the last token of it h
   nowMs += dayMs / 2;
   await refresh();
   expect(kids(one)).toEqual([second]);
-  await expect(verifies(one)).rejects.toThrow();
+  await expect(verifies(one)).rejects.toThrow('no applicable key');
 });
 
 test('who has only the database, and not the key file, cannot sign', async () => {

@@ -16,6 +16,7 @@ export interface Limiter {
   run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
 
+/** Nothing runs or waits at first. */
 export function createLimiter({ concurrency, queueLimit }: LimiterOptions): Limiter {
   let running = 0;
   const waiting = new Set<() => void>();

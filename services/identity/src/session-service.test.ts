@@ -134,7 +134,9 @@ test('no token, password or private key is stored as it is', async () => {
     ),
   );
   const stored = JSON.stringify(rows, (_, value: unknown) => value);
-  const bytes = Buffer.concat(rows.flat().flatMap((row) => Object.values(row).filter(Buffer.isBuffer)));
+  const bytes = Buffer.concat(
+    rows.flat().flatMap((row) => Object.values(row).filter((value) => Buffer.isBuffer(value))),
+  );
   for (const secret of [session.refreshToken, password, '"d":']) expect(stored).not.toContain(secret);
   for (const secret of [session.refreshToken, password]) expect(bytes.includes(secret)).toBe(false);
   const { kid } = decodeProtectedHeader(session.accessToken);

@@ -10,6 +10,7 @@ export interface Session extends TokenFamily {
   readonly accountId: string;
 }
 
+/** Inserts a session and its first refresh token. */
 export async function insertSession(
   tx: Tx,
   session: { id: string; accountId: string; hash: Buffer; now: Date; expiresAt: Date },
@@ -73,6 +74,7 @@ export async function rotate(
   await insertToken(tx, sessionId, change.next, change.now);
 }
 
+/** Ends a session that is not over yet. */
 export async function endSession(tx: Tx, sessionId: string, now: Date): Promise<void> {
   await tx
     .updateTable('session')

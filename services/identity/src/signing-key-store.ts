@@ -13,6 +13,7 @@ export async function lockRotation(tx: Transaction<Tables>): Promise<void> {
   await tx.selectFrom('rotation_lock').select('id').forUpdate().executeTakeFirstOrThrow();
 }
 
+/** All keys, in no order. */
 export async function signingKeys(db: Kysely<Tables>): Promise<StoredKey[]> {
   const rows = await db.selectFrom('signing_key').selectAll().execute();
   return rows.map((row) => ({
@@ -23,6 +24,7 @@ export async function signingKeys(db: Kysely<Tables>): Promise<StoredKey[]> {
   }));
 }
 
+/** Under the rotation lock. */
 export async function insertSigningKey(tx: Transaction<Tables>, key: StoredKey): Promise<void> {
   await tx
     .insertInto('signing_key')
@@ -35,6 +37,7 @@ export async function insertSigningKey(tx: Transaction<Tables>, key: StoredKey):
     .execute();
 }
 
+/** Under the rotation lock. */
 export async function deleteSigningKeys(tx: Transaction<Tables>, kids: readonly string[]): Promise<void> {
   if (kids.length > 0) await tx.deleteFrom('signing_key').where('kid', 'in', kids).execute();
 }

@@ -5,11 +5,13 @@ import { currency, maxBalanceMinor } from './wallet.ts';
 
 type Tx = Transaction<Tables>;
 
+/** Inserts an empty wallet. */
 export async function insertWallet(tx: Tx, accountId: string): Promise<void> {
   const key = uuidToBytes(accountId);
   await tx.insertInto('wallet').values({ account_id: key, balance_minor: '0', currency }).execute();
 }
 
+/** The balance in minor units, if there is such a wallet. */
 export async function balanceOf(db: Kysely<Tables>, accountId: string): Promise<bigint | undefined> {
   const select = db
     .selectFrom('wallet')

@@ -5,6 +5,7 @@ import type { Kysely } from 'kysely';
 import { orderById, type StoredOrder } from './order-store.ts';
 import type { Tables } from './tables.ts';
 
+/** Whether the user sees everybody's orders. */
 export function isAdmin(user: User): boolean {
   return user.roles.includes('admin');
 }

@@ -221,13 +221,13 @@ test('pages of orders hold each once, newest first, and their tokens are nobody 
   do {
     const page = await ada.listOrders({ pageSize: 2, pageToken });
     seen.push(...page.orders.map((o) => o.id));
-    if (page.nextPageToken !== '')
-      await expect(bob.listOrders({ pageSize: 2, pageToken: page.nextPageToken })).rejects.toThrow(
-        invalid('page_token'),
-      );
     pageToken = page.nextPageToken;
   } while (pageToken !== '');
   expect(seen).toEqual(made);
+  const { nextPageToken } = await ada.listOrders({ pageSize: 2, pageToken: '' });
+  await expect(bob.listOrders({ pageSize: 2, pageToken: nextPageToken })).rejects.toThrow(
+    invalid('page_token'),
+  );
 });
 
 test('an order is cancelled while it is open, again without effect, and not once it is decided', async () => {

@@ -70,6 +70,7 @@ export async function insertOrder(
     .execute();
 }
 
+/** The order with its items, if there is one. */
 export async function orderById(db: Db, id: string): Promise<StoredOrder | undefined> {
   const rows = await db.selectFrom('orders').selectAll().where('id', '=', uuidToBytes(id)).execute();
   return (await withItems(db, rows))[0];

@@ -9,6 +9,7 @@ const maxQuantity = 1000;
 /** An order is PENDING until its saga is decided, and then never changes again. */
 export type Status = 'PENDING' | 'CONFIRMED' | 'REJECTED' | 'CANCELLED';
 
+/** Whether the status never changes again. */
 export function isFinal(status: Status): boolean {
   return status !== 'PENDING';
 }

@@ -79,6 +79,6 @@ test('an instance that stops ends its watches so that they go on elsewhere', asy
   await second.stop();
   const { saga } = await shop.reserved(order.id);
   await shop.fromIdentity.confirm(confirmation(order, saga));
-  for (const result of await settled)
-    if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'UNAVAILABLE' });
+  const failed = (await settled).filter((result) => result.status === 'rejected');
+  for (const { reason } of failed) expect(reason).toMatchObject({ code: 'UNAVAILABLE' });
 });
