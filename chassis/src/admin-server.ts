@@ -77,11 +77,12 @@ interface State {
   readonly detail?: string;
 }
 
-async function stateOf({ name, required, state }: Dependency): Promise<State> {
+async function stateOf(dependency: Dependency): Promise<State> {
+  const { name, required } = dependency;
   const timeout = Promise.withResolvers<{ ok: boolean; detail?: string }>();
   const timer = setTimeout(() => timeout.resolve({ ok: false, detail: 'does not answer' }), checkTimeoutMs);
   try {
-    return { name, required, ...(await Promise.race([state(), timeout.promise])) };
+    return { name, required, ...(await Promise.race([dependency.state(), timeout.promise])) };
   } catch (error) {
     return { name, required, ok: false, detail: (error as Error).message };
   } finally {

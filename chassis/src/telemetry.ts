@@ -27,7 +27,7 @@ export const telemetrySchema = {
 
 export interface Telemetry {
   /** Answers in Prometheus's text format. */
-  metrics(request: IncomingMessage, response: ServerResponse): void;
+  readonly metrics: (request: IncomingMessage, response: ServerResponse) => void;
   /** Sends what was recorded, for at most 2 s. Never rejects. */
   shutdown(): Promise<void>;
 }

@@ -78,8 +78,17 @@ export const deadline: Interceptor = async (call, next) => {
  * not valid fails the call only where the method needs a user; elsewhere it counts as none.
  */
 export function identity(trustDomain: string, tokens: TokenVerifier | undefined): Interceptor {
+  // One entry per certificate, and there are as many as workloads.
+  const workloads = new Map<string | undefined, string | undefined>();
+  const callerOf = (names: string | undefined): string | undefined => {
+    const known = workloads.get(names);
+    if (known !== undefined) return known;
+    const found = workloadOf(names, trustDomain);
+    if (found !== undefined) workloads.set(names, found);
+    return found;
+  };
   return async (call, next) => {
-    const caller = workloadOf(call.certificate(), trustDomain);
+    const caller = callerOf(call.certificate());
     if (caller === undefined)
       throw new ServiceError(
         'UNAUTHENTICATED',

@@ -41,19 +41,22 @@ test('services are listed, reflection itself included', async () => {
 });
 
 test('a symbol is answered with its file and all imports, custom options intact', async () => {
-  const symbols = ['test.Echo', 'test.Echo.echo', '.weft.v1.Access.roles'];
-  for (const value of symbols) {
-    const [answer] = await ask({ $case: 'fileContainingSymbol', value });
-    if (answer?.$case !== 'fileDescriptorResponse') throw new Error(`${value}: ${answer?.$case}`);
-    const file = answer.value.fileDescriptorProto.map((bytes) =>
-      fromBinary(FileDescriptorProtoSchema, bytes),
-    );
-    const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: file.reverse() }));
-    const access = registry.getExtension('weft.v1.access');
-    const method = registry.getService('test.Echo')?.methods[0];
-    if (access !== undefined && method !== undefined)
-      expect(getOption(method, access)).toMatchObject({ roles: ['admin'] });
-  }
+  const [byService, byMethod, byField] = await ask(
+    { $case: 'fileContainingSymbol', value: 'test.Echo' },
+    { $case: 'fileContainingSymbol', value: 'test.Echo.echo' },
+    { $case: 'fileContainingSymbol', value: '.weft.v1.Access.roles' },
+  );
+  expect(byMethod).toEqual(byService);
+  expect(byField?.$case).toBe('fileDescriptorResponse');
+  if (byService?.$case !== 'fileDescriptorResponse') throw new Error('no file');
+  const file = byService.value.fileDescriptorProto.map((bytes) =>
+    fromBinary(FileDescriptorProtoSchema, bytes),
+  );
+  const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: file.reverse() }));
+  const access = registry.getExtension('weft.v1.access');
+  const method = registry.getService('test.Echo')?.methods[0];
+  if (access === undefined || method === undefined) throw new Error('no option, or no method');
+  expect(getOption(method, access)).toMatchObject({ roles: ['admin'] });
 });
 
 test('extensions are found by their type, and what is unknown is NOT_FOUND', async () => {

@@ -96,8 +96,12 @@ export class ServedCall implements CallContext {
     this.#controller?.abort(error);
   }
 
-  /** The caller went away, or its deadline passed: grpc-js has answered already. */
+  /**
+   * The caller went away, or its deadline passed: grpc-js has answered already. It says so of every call,
+   * also of one that is through.
+   */
   lost(): void {
+    if (this.#ended) return;
     const late = this.deadlineMs !== undefined && Date.now() >= this.deadlineMs;
     this.abort(
       late
