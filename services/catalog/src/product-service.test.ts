@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { client, type Client } from '@weft/chassis/client/client';
 import { uuidv7 } from '@weft/chassis/data/uuid';
 import { startTestMesh, type TestMesh, type TestService } from '@weft/chassis/testing/mesh';
 import { Product, ProductServiceService, type DeepPartial } from '@weft/proto/shop/catalog/v1/product';
 import { catalog } from './service.ts';
 import type { Tables } from './tables.ts';
+
+// A busy machine must not fail a test.
+jest.setTimeout(30_000);
 
 let mesh: TestMesh;
 let service: TestService<Tables>;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { client, type Client } from '@weft/chassis/client/client';
 import { uuidToBytes, uuidv7 } from '@weft/chassis/data/uuid';
 import { implement } from '@weft/chassis/server/implement';
@@ -10,6 +10,9 @@ import { OrderSagaServiceService } from '@weft/proto/shop/ordering/v1/saga';
 import { SagaMessage, SagaReply_Outcome as Outcome, type SagaFailure } from '@weft/proto/weft/v1/saga';
 import { catalog } from './service.ts';
 import type { Tables } from './tables.ts';
+
+// A busy machine must not fail a test.
+jest.setTimeout(30_000);
 
 let mesh: TestMesh;
 let service: TestService<Tables>;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from '@jest/globals';
+import { expect, jest } from '@jest/globals';
 import { client, type Client } from '@weft/chassis/client/client';
 import { startTestMesh, withToken, type TestMesh, type TestService } from '@weft/chassis/testing/mesh';
 import { AccountServiceService } from '@weft/proto/shop/identity/v1/account';
@@ -10,6 +10,9 @@ import { KeyServiceService, SessionServiceService, type Session } from '@weft/pr
 import { WalletServiceService } from '@weft/proto/shop/identity/v1/wallet';
 import { identity } from './service.ts';
 import type { Tables } from './tables.ts';
+
+// A busy machine must not fail a test.
+jest.setTimeout(30_000);
 
 export const password = 'a long passphrase';
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { openDatabase, type Database } from '@weft/chassis/data/database';
 import { migrate } from '@weft/chassis/data/migrations';
 import { createLogger } from '@weft/chassis/logger';
@@ -11,6 +11,9 @@ import { createKeyRing, type KeyRing } from './key-ring.ts';
 import { migrations } from './migrations/index.ts';
 import { accessTokenMs, publishAheadMs } from './signing-key.ts';
 import type { Tables } from './tables.ts';
+
+// A busy machine must not fail a test.
+jest.setTimeout(30_000);
 
 const dayMs = 24 * 3_600_000;
 const names = { issuer: 'https://identity.test', audience: 'test' };

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { openDatabase, type Database } from '@weft/chassis/data/database';
 import { migrate } from '@weft/chassis/data/migrations';
 import { uuidv7 } from '@weft/chassis/data/uuid';
@@ -7,6 +7,9 @@ import { testDatabase } from '@weft/chassis/testing/fixtures';
 import { migrations } from './migrations/index.ts';
 import { deleteEndedBefore, insertSession } from './session-store.ts';
 import type { Tables } from './tables.ts';
+
+// A busy machine must not fail a test.
+jest.setTimeout(30_000);
 
 let database: Database<Tables>;
 

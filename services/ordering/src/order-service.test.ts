@@ -252,7 +252,7 @@ test('a timeline has the events of all services by time, and is refused while on
   expect(orderId).toBe(order.id);
   expect(events.map((e) => e.service)).toEqual(['identity', 'catalog', 'ordering']);
   await shop.stopIdentity();
-  await expect(ada.getOrderTimeline({ id: order.id })).rejects.toThrow(
+  await expect(ada.getOrderTimeline({ id: order.id }, { retry: false })).rejects.toThrow(
     failure('UNAVAILABLE', 'TIMELINE_INCOMPLETE'),
   );
   await shop.startIdentity();

@@ -1,4 +1,4 @@
-import { expect } from '@jest/globals';
+import { expect, jest } from '@jest/globals';
 import { client, type Client } from '@weft/chassis/client/client';
 import { uuidv7 } from '@weft/chassis/data/uuid';
 import { implement } from '@weft/chassis/server/implement';
@@ -15,6 +15,9 @@ import {
 } from '@weft/proto/weft/v1/saga';
 import { ordering } from './service.ts';
 import type { Tables } from './tables.ts';
+
+// A busy machine must not fail a test.
+jest.setTimeout(30_000);
 
 /**
  * Ordering under test, between stand-ins of catalog and identity that do nothing but write down what they

@@ -8,6 +8,9 @@ import { OrderServiceService } from '@weft/proto/shop/ordering/v1/order';
 import { SagaLog, SagaMessage, type SagaEvent } from '@weft/proto/weft/v1/saga';
 import type { Tables } from './tables.ts';
 
+/** A service that is away is waited for this long, well within the time that a caller gives the whole. */
+const patienceMs = 1_000;
+
 /** Reads the log of an order's saga from all its services, oldest first. */
 export type Timeline = (order: { readonly id: string; readonly userId: string }) => Promise<SagaEvent[]>;
 
@@ -25,7 +28,7 @@ export function createTimeline(contract: Contract, mesh: Mesh, saga: Saga<Tables
     }).finish();
     const participants = logs.map(async (path) => {
       try {
-        const { message } = await mesh.unary(path, request);
+        const { message } = await mesh.unary(path, request, { timeoutMs: patienceMs });
         return SagaLog.decode(message).events;
       } catch (cause) {
         throw new ServiceError(
