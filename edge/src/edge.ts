@@ -1,4 +1,4 @@
-import { createFileRegistry, createRegistry, fromBinary } from '@bufbuild/protobuf';
+import { createFileRegistry, createRegistry, fromBinary, type Registry } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -37,8 +37,9 @@ export interface Edge {
 export function createEdge(options: EdgeOptions): Edge {
   const { contract, mesh, tokens, logger, limits } = options;
   const routes = buildRoutes(contract);
-  for (const { path, reason } of routes.skipped) logger.info({ rpc: path.slice(1), reason }, 'not served over REST');
-  const errors = new ErrorPrinter(createRegistry(contract.registry, detailTypes()));
+  for (const { path, reason } of routes.skipped)
+    logger.info({ rpc: path.slice(1), reason }, 'not served over REST');
+  const errors = new ErrorPrinter(withDetailTypes(contract));
   const draining = new AbortController();
   const common = { routes, tokens, errors, limits, logger, draining: draining.signal };
   const transcoder = new Transcoder({
@@ -51,7 +52,12 @@ export function createEdge(options: EdgeOptions): Edge {
     failed: (exchange, error) => lateFailure(exchange, error, common),
   });
   const handler = createHandler({ ...common, transcoder });
-  const server = createHttpServer((request, response) => handler.handle(request, response), limits, errors, domain);
+  const server = createHttpServer(
+    (request, response) => handler.handle(request, response),
+    limits,
+    errors,
+    domain,
+  );
   return {
     routes,
     listen: (host, port) => server.listen(host, port),
@@ -62,8 +68,12 @@ export function createEdge(options: EdgeOptions): Edge {
   };
 }
 
-/** The types of google.rpc, for the details of errors: an upstream may send them without its contract having them. */
-function detailTypes() {
+/** Where the types of details are: an upstream may send those of google.rpc though its contract lacks them. */
+function withDetailTypes({ registry }: Contract): Registry {
+  if (registry.getMessage('google.rpc.BadRequest') !== undefined) return registry;
   const file = createRequire(import.meta.url).resolve('@weft/proto/descriptors.binpb');
-  return createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(file)));
+  return createRegistry(
+    registry,
+    createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(file))),
+  );
 }

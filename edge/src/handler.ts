@@ -46,7 +46,9 @@ export function createHandler(options: HandlerOptions): Handler {
 
   async function answer(exchange: Exchange, gone: AbortController): Promise<void> {
     if (inFlight > limits.concurrentRequests)
-      throw new ServiceError('UNAVAILABLE', 'OVERLOADED', 'too many requests in flight', { retryAfterMs: 1_000 });
+      throw new ServiceError('UNAVAILABLE', 'OVERLOADED', 'too many requests in flight', {
+        retryAfterMs: 1_000,
+      });
     const { request, path, response } = exchange;
     checkTarget(request.url ?? '', limits.urlBytes);
     const match = routes.table.match(request.method ?? '', path);
@@ -124,7 +126,12 @@ function checkTarget(url: string, maxBytes: number): void {
   if (url.length > maxBytes)
     throw new HttpFault(414, 'INVALID_ARGUMENT', 'URI_TOO_LONG', `the URL is longer than ${maxBytes} bytes`);
   if (/[^\x21-\x7e]/.test(url))
-    throw new HttpFault(400, 'INVALID_ARGUMENT', 'MALFORMED_URI', 'the URL has a character that must be encoded');
+    throw new HttpFault(
+      400,
+      'INVALID_ARGUMENT',
+      'MALFORMED_URI',
+      'the URL has a character that must be encoded',
+    );
 }
 
 function noRoute(): HttpFault {
@@ -132,7 +139,9 @@ function noRoute(): HttpFault {
 }
 
 function wrongMethod(method: string, allow: string): HttpFault {
-  return new HttpFault(405, 'UNIMPLEMENTED', 'METHOD_NOT_ALLOWED', `${method} is not possible here`, { allow });
+  return new HttpFault(405, 'UNIMPLEMENTED', 'METHOD_NOT_ALLOWED', `${method} is not possible here`, {
+    allow,
+  });
 }
 
 /** Answers a failure, or cuts the connection where an answer has begun already. */
@@ -158,8 +167,16 @@ function fail(exchange: Exchange, error: unknown, options: HandlerOptions): void
 }
 
 /** The body of a failure after the answer has begun. */
-export function lateFailure(exchange: Exchange, error: unknown, options: Omit<HandlerOptions, 'transcoder'>): string {
-  return options.errors.print(logged(exchange, error, options), domain, exchange.route?.method.descriptor.input);
+export function lateFailure(
+  exchange: Exchange,
+  error: unknown,
+  options: Omit<HandlerOptions, 'transcoder'>,
+): string {
+  return options.errors.print(
+    logged(exchange, error, options),
+    domain,
+    exchange.route?.method.descriptor.input,
+  );
 }
 
 function logged(
@@ -169,7 +186,9 @@ function logged(
 ): Failure {
   const failure =
     draining.aborted && signal.aborted
-      ? failureOf(new ServiceError('UNAVAILABLE', 'SERVER_DRAINING', 'this instance is going away: call again'))
+      ? failureOf(
+          new ServiceError('UNAVAILABLE', 'SERVER_DRAINING', 'this instance is going away: call again'),
+        )
       : failureOf(error);
   const line = {
     method: request.method,

@@ -33,7 +33,9 @@ export async function runEdge(): Promise<void> {
         required: false,
         state: async () => ({ ok: mesh.instances(service).some((instance) => instance.ready) }),
       });
-    const port = await openPort('HTTP_PORT', config.httpPort, () => edge.listen(config.httpHost, config.httpPort));
+    const port = await openPort('HTTP_PORT', config.httpPort, () =>
+      edge.listen(config.httpHost, config.httpPort),
+    );
     admin.setPhase('serving');
     logger.info({ port, admin: admin.port, routes: edge.routes.list.length }, 'serving');
     onShutdown(logger, async () => {

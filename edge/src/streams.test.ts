@@ -67,7 +67,10 @@ test('an error before the first message is an ordinary answer', async () => {
 
 test('an error in the middle is the last line, the last event, or leaves the array open', async () => {
   const lines = (await watch('count=1&failCode=9', 'application/x-ndjson')).text.trim().split('\n');
-  expect(JSON.parse(lines[1] ?? '').error).toMatchObject({ status: 'FAILED_PRECONDITION', message: 'the stream broke' });
+  expect(JSON.parse(lines[1] ?? '').error).toMatchObject({
+    status: 'FAILED_PRECONDITION',
+    message: 'the stream broke',
+  });
   const events = (await watch('count=1&failCode=9', 'text/event-stream')).text.split('\n\n');
   expect(events[1]).toMatch(/^event: error\ndata: \{"error":\{"code":400,"message":"the stream broke"/);
   const array = await raw(library.port, 'GET /v1/books:watch?count=1&failCode=9 HTTP/1.1\r\nhost: x\r\n\r\n');
@@ -89,7 +92,9 @@ test('each message arrives before the next one exists', async () => {
 test('a client that leaves cancels the stream upstream', async () => {
   const cancelled = library.nextCancel();
   const controller = new AbortController();
-  const response = await fetch(`${library.url}/v1/books:watch?endless=true&titleLength=10000`, { signal: controller.signal });
+  const response = await fetch(`${library.url}/v1/books:watch?endless=true&titleLength=10000`, {
+    signal: controller.signal,
+  });
   await (response.body as ReadableStream<Uint8Array>).getReader().read();
   controller.abort();
   await cancelled;

@@ -55,8 +55,10 @@ export function bindRequest(
     if (body.kind === 'field') bodyJson = bindBodyField(request, body.field, parts, options);
   }
   bindCaptures(request, rule, parts.captures, options);
-  if (parts.httpMethod === 'PATCH' && body.kind === 'field' && body.field.fieldKind === 'message')
-    deriveUpdateMask(request, body.field.message, bodyJson ?? null, boundBelow(rule, body.field));
+  if (parts.httpMethod === 'PATCH' && body.kind === 'field' && body.field.fieldKind === 'message') {
+    const bound = boundBelow(rule, body.field);
+    deriveUpdateMask(request, body.field.message, bodyJson ?? null, bound, options.registry);
+  }
   if (parts.idempotencyKey !== undefined) bindRequestId(request, parts.idempotencyKey);
   return encodeDraft(request);
 }

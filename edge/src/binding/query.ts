@@ -78,7 +78,8 @@ function resolve(type: DescMessage, name: string): DescField[] | string {
     inner = field.fieldKind === 'message' && !hasTextForm(field.message) ? field.message : undefined;
   }
   const leaf = path.at(-1);
-  if (inner !== undefined) return `is a message: name one of its fields, as in ${name}.${inner.fields[0]?.jsonName}`;
+  if (inner !== undefined)
+    return `is a message: name one of its fields, as in ${name}.${inner.fields[0]?.jsonName}`;
   if (leaf?.fieldKind === 'list' && leaf.listKind === 'message' && !hasTextForm(leaf.message))
     return 'is a list of messages, which a query cannot hold';
   return path;
@@ -118,7 +119,8 @@ export function valueFromText(field: DescField, text: string, name: string, opti
 
 function jsonOf(field: DescField, text: string): string | number | boolean {
   if (field.enum !== undefined) return /^-?\d{1,10}$/.test(text) ? Number(text) : text;
-  const wrapped = field.message !== undefined && isWrapper(field.message) ? field.message.fields[0] : undefined;
+  const wrapped =
+    field.message !== undefined && isWrapper(field.message) ? field.message.fields[0] : undefined;
   const isBool = (wrapped?.scalar ?? field.scalar) === ScalarType.BOOL;
   return isBool && (text === 'true' || text === 'false') ? text === 'true' : text;
 }

@@ -158,7 +158,8 @@ export class MessagePrinter {
     if (slot instanceof Map) return `{${[...slot].map(([key, value]) => `${key}:${value}`).join(',')}}`;
     const type = entry.field.message;
     if (type === undefined) throw new Error(`${entry.field.name} is no message`);
-    if (slot instanceof Uint8Array) return this.printer.of(type)(new WireReader(slot), slot.length, depth + 1);
+    if (slot instanceof Uint8Array)
+      return this.printer.of(type)(new WireReader(slot), slot.length, depth + 1);
     return this.nested(type, reader, slot, depth);
   }
 
@@ -193,11 +194,17 @@ export class MessagePrinter {
       case 'list':
         return field.listKind === 'message'
           ? this.readMessages(field.message, index)
-          : this.readScalars(field.listKind === 'enum' ? enumReader(field.enum) : scalarReader(field.scalar), index);
+          : this.readScalars(
+              field.listKind === 'enum' ? enumReader(field.enum) : scalarReader(field.scalar),
+              index,
+            );
       case 'map':
         return this.readEntry(field, index);
       default:
-        return this.readScalar(field.fieldKind === 'enum' ? enumReader(field.enum) : scalarReader(field.scalar), index);
+        return this.readScalar(
+          field.fieldKind === 'enum' ? enumReader(field.enum) : scalarReader(field.scalar),
+          index,
+        );
     }
   }
 
@@ -248,7 +255,8 @@ export class MessagePrinter {
 
   private readEntry(field: DescField & { fieldKind: 'map' }, index: number): Entry['read'] {
     const key = scalarReader(field.mapKey);
-    const value = field.mapKind === 'enum' ? enumReader(field.enum) : field.scalar && scalarReader(field.scalar);
+    const value =
+      field.mapKind === 'enum' ? enumReader(field.enum) : field.scalar && scalarReader(field.scalar);
     const zero = field.mapKind === 'enum' ? enumZero(field.enum) : field.scalar && zeroText(field.scalar);
     return (reader, tag, slots, depth) => {
       const part = messageRange(reader, tag);

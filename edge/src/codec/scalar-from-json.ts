@@ -107,7 +107,15 @@ const numbersByEnum = new WeakMap<DescEnum, Map<string, number>>();
 function enumNumber(type: DescEnum, name: string): number | undefined {
   let numbers = numbersByEnum.get(type);
   if (numbers === undefined) {
-    numbers = new Map(type.values.flatMap((v) => [[v.jsonName, v.number], [v.name, v.number]] as const));
+    numbers = new Map(
+      type.values.flatMap(
+        (v) =>
+          [
+            [v.jsonName, v.number],
+            [v.name, v.number],
+          ] as const,
+      ),
+    );
     numbersByEnum.set(type, numbers);
   }
   return numbers.get(name);

@@ -6,8 +6,7 @@ export interface Time {
   readonly nanos: number;
 }
 
-const timestamp =
-  /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))$/;
+const timestamp = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))$/;
 /** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, the range of google.protobuf.Timestamp. */
 const minTimestamp = -62_135_596_800;
 const maxTimestamp = 253_402_300_799;
@@ -46,7 +45,8 @@ function daysIn(year: number, month: number): number {
 
 /** RFC 3339 in UTC with 0, 3, 6 or 9 digits of a fraction; undefined when it is out of range. */
 export function timestampToText(seconds: number, nanos: number): string | undefined {
-  if (!(seconds >= minTimestamp && seconds <= maxTimestamp) || nanos < 0 || nanos > 999_999_999) return undefined;
+  if (!(seconds >= minTimestamp && seconds <= maxTimestamp) || nanos < 0 || nanos > 999_999_999)
+    return undefined;
   const day = Math.floor(seconds / 86_400);
   // Most times of an answer are of the same few days.
   if (day !== lastDay.number) {

@@ -41,7 +41,9 @@ export function wellKnownToJson(printer: FieldPrinter, type: DescMessage): Print
     case 'google.protobuf.Value':
       return single(printer, type, 'null');
     default:
-      return isWrapper(type) ? single(printer, type, zeroText(type.fields[0]?.scalar ?? ScalarType.STRING)) : undefined;
+      return isWrapper(type)
+        ? single(printer, type, zeroText(type.fields[0]?.scalar ?? ScalarType.STRING))
+        : undefined;
   }
 }
 

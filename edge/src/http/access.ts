@@ -28,6 +28,10 @@ function bearer({ headers }: IncomingMessage): string | undefined {
   // RFC 6750, section 2.1, and the token68 grammar of RFC 9110.
   const match = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(authorization);
   if (match === null)
-    throw new ServiceError('UNAUTHENTICATED', 'TOKEN_INVALID', 'the authorization header holds no bearer token');
+    throw new ServiceError(
+      'UNAUTHENTICATED',
+      'TOKEN_INVALID',
+      'the authorization header holds no bearer token',
+    );
   return match[1];
 }

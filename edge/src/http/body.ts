@@ -41,7 +41,9 @@ export async function readBody(
       if (length > maxBytes) fail(tooLarge(maxBytes));
       else chunks.push(chunk);
     });
-    request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] ?? none) : Buffer.concat(chunks, length)));
+    request.once('end', () =>
+      resolve(chunks.length === 1 ? (chunks[0] ?? none) : Buffer.concat(chunks, length)),
+    );
     request.once('error', () => reject(new ClientGone()));
     request.once('close', () => reject(new ClientGone()));
   });

@@ -20,7 +20,9 @@ export function clientTimeoutMs(headers: IncomingHttpHeaders): number | undefine
   const grpc = headers['grpc-timeout'];
   if (server === undefined && grpc === undefined) return undefined;
   return Math.min(
-    server === undefined ? Infinity : parse('X-Server-Timeout', String(server), /^(\d{1,9}(?:\.\d{1,9})?)$/, 'S'),
+    server === undefined
+      ? Infinity
+      : parse('X-Server-Timeout', String(server), /^(\d{1,9}(?:\.\d{1,9})?)$/, 'S'),
     grpc === undefined ? Infinity : parse('grpc-timeout', String(grpc), /^(\d{1,8})([HMSmun])$/),
   );
 }

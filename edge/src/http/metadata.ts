@@ -71,7 +71,9 @@ export function answerHeaders(metadata: Metadata): Record<string, string[]> {
     if (neverPassed.has(name) || ownAnswers.has(name) || name.startsWith('grpc-') || name.startsWith(':'))
       continue;
     if (name.startsWith('access-control-')) continue;
-    headers[name] = values.map((value) => (Buffer.isBuffer(value) ? value.toString('base64') : String(value)));
+    headers[name] = values.map((value) =>
+      Buffer.isBuffer(value) ? value.toString('base64') : String(value),
+    );
   }
   return headers;
 }

@@ -67,7 +67,11 @@ async function writeHead(response: ServerResponse, options: StreamAnswerOptions)
   });
 }
 
-async function write(response: ServerResponse, text: string | Uint8Array, slowClientMs: number): Promise<void> {
+async function write(
+  response: ServerResponse,
+  text: string | Uint8Array,
+  slowClientMs: number,
+): Promise<void> {
   if (response.destroyed || response.write(text)) return;
   // `close` rather than an error: the client left, and the loop's next pull finds the call cancelled.
   const gone = new AbortController();
@@ -84,7 +88,10 @@ async function write(response: ServerResponse, text: string | Uint8Array, slowCl
   }
 }
 
-function startHeartbeat(response: ServerResponse, { format, heartbeatMs }: StreamAnswerOptions): NodeJS.Timeout | undefined {
+function startHeartbeat(
+  response: ServerResponse,
+  { format, heartbeatMs }: StreamAnswerOptions,
+): NodeJS.Timeout | undefined {
   const { heartbeat } = format;
   if (heartbeat === undefined) return undefined;
   return setInterval(() => {

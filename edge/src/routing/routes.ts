@@ -51,7 +51,9 @@ export function buildRoutes(contract: Contract): Routes {
         list.push(route);
       } catch (error) {
         if (!(error instanceof RouteConflict)) throw error;
-        faults.push(`${describeRoute(route)} matches the same requests as ${describeRoute(error.existing as Route)}`);
+        faults.push(
+          `${describeRoute(route)} matches the same requests as ${describeRoute(error.existing as Route)}`,
+        );
       }
     }
   }

@@ -193,7 +193,8 @@ test('methods without an access rule, for services alone, or with a stream of re
 test('a look-up among 10,000 routes costs about what it costs among 10', () => {
   const cost = (size: number) => {
     const routes = new RouteTable<number>();
-    for (let i = 0; i < size; i++) routes.add('GET', parsePathTemplate(`/v1/things${i}/{id}/parts/{part}`), i);
+    for (let i = 0; i < size; i++)
+      routes.add('GET', parsePathTemplate(`/v1/things${i}/{id}/parts/{part}`), i);
     let best = Infinity;
     for (let round = 0; round < 5; round++) {
       const start = process.cpuUsage().user;
@@ -211,11 +212,29 @@ test('no path makes the table throw, and a found route matches its template', ()
   fc.assert(
     fc.property(
       fc.constantFrom('GET', 'POST', 'HEAD', 'X'),
-      fc.array(fc.constantFrom('v1', 'books', 'mine', 'files', 'a', '', ':', 'b:lend', '%', '%2F', '..', '*', '**', '{id}')),
+      fc.array(
+        fc.constantFrom(
+          'v1',
+          'books',
+          'mine',
+          'files',
+          'a',
+          '',
+          ':',
+          'b:lend',
+          '%',
+          '%2F',
+          '..',
+          '*',
+          '**',
+          '{id}',
+        ),
+      ),
       (method, segments) => {
         const path = `/${segments.join('/')}`;
         const match = table.match(method, path);
-        if (match.kind === 'found') expect(match.captures.every((capture) => path.includes(capture))).toBe(true);
+        if (match.kind === 'found')
+          expect(match.captures.every((capture) => path.includes(capture))).toBe(true);
       },
     ),
   );

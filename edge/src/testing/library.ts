@@ -45,12 +45,15 @@ export interface Library {
 }
 
 /** An edge in front of a real gRPC server of the test contract, through the real mesh over mutual TLS. */
-export async function startLibrary(options: Partial<EdgeOptions> & { limits?: Limits } = {}): Promise<Library> {
+export async function startLibrary(
+  options: Partial<EdgeOptions> & { limits?: Limits } = {},
+): Promise<Library> {
   const contract = testContract();
   const authority = await createAuthority();
   const [server, client] = await Promise.all([authority.issue('library'), authority.issue('edge')]);
   const cancelled: string[] = [];
   let produced = 0;
+  let stopped = false;
   let cancels = Promise.withResolvers<void>();
   const onCancel = (name: string): void => {
     cancelled.push(name);
@@ -75,16 +78,29 @@ export async function startLibrary(options: Partial<EdgeOptions> & { limits?: Li
     unary: {
       GetBook: ({ request }) => ({ id: String(request['id'] ?? ''), title: String(request['name'] ?? '') }),
       ListBooks: ({ request }) => ({ books: [], nextPageToken: JSON.stringify(request), titles: ['a', 'b'] }),
-      CreateBook: ({ request }) => ({ ...(request['book'] as JsonObject), labels: { requestId: String(request['requestId'] ?? '') } }),
-      UpdateBook: ({ request }) => ({ ...(request['book'] as JsonObject), labels: { mask: String(request['updateMask'] ?? 'none') } }),
+      CreateBook: ({ request }) => ({
+        ...(request['book'] as JsonObject),
+        labels: { requestId: String(request['requestId'] ?? '') },
+      }),
+      UpdateBook: ({ request }) => ({
+        ...(request['book'] as JsonObject),
+        labels: { mask: String(request['updateMask'] ?? 'none') },
+      }),
       Echo: ({ request }) => request,
-      GetFile: ({ request }) => ({ contentType: 'text/plain', data: Buffer.from(String(request['path'] ?? '')).toString('base64') }),
+      GetFile: ({ request }) => ({
+        contentType: 'text/plain',
+        data: Buffer.from(String(request['path'] ?? '')).toString('base64'),
+      }),
       PutFile: ({ request }) => {
         const file = request['file'] as JsonObject;
         return { path: `${String(request['path'])} ${String(file['contentType'])} ${String(file['data'])}` };
       },
       Fail: ({ request }) => {
-        throw failure(Number(request['code']), String(request['message'] ?? ''), request['status'] as string | undefined);
+        throw failure(
+          Number(request['code']),
+          String(request['message'] ?? ''),
+          request['status'] as string | undefined,
+        );
       },
       Inspect: ({ metadata, deadlineMs, sendMetadata }) => {
         const answer = new Metadata();
@@ -95,8 +111,14 @@ export async function startLibrary(options: Partial<EdgeOptions> & { limits?: Li
         answer.add('access-control-allow-origin', '*');
         answer.add('x-bytes-bin', Buffer.from([1, 2]));
         sendMetadata(answer);
-        const sent = Object.entries(metadata.toJSON()).map(([name, values]) => [name, values.map((v) => Buffer.isBuffer(v) ? v.toString('hex') : v).join('|')]);
-        return { metadata: Object.fromEntries(sent) as JsonObject, deadlineSeconds: (deadlineMs - Date.now()) / 1000 };
+        const sent = Object.entries(metadata.toJSON()).map(([name, values]) => [
+          name,
+          values.map((v) => (Buffer.isBuffer(v) ? v.toString('hex') : v)).join('|'),
+        ]);
+        return {
+          metadata: Object.fromEntries(sent) as JsonObject,
+          deadlineSeconds: (deadlineMs - Date.now()) / 1000,
+        };
       },
       Hang: async ({ signal }) => {
         await once(signal, 'abort');
@@ -134,6 +156,8 @@ export async function startLibrary(options: Partial<EdgeOptions> & { limits?: Li
     nextCancel: () => cancels.promise,
     stopUpstream: () => upstream.stop(),
     async stop() {
+      if (stopped) return;
+      stopped = true;
       await edge.drain(100);
       await mesh.close();
       upstream.stop();
@@ -152,6 +176,7 @@ const testTokens: TokenVerifier = {
 
 function failure(code: status, details: string, statusBase64?: string) {
   const metadata = new Metadata();
-  if (statusBase64 !== undefined) metadata.set('grpc-status-details-bin', Buffer.from(statusBase64, 'base64'));
+  if (statusBase64 !== undefined)
+    metadata.set('grpc-status-details-bin', Buffer.from(statusBase64, 'base64'));
   return Object.assign(new Error(details), { code, details, metadata });
 }

@@ -50,10 +50,11 @@ export function contractOf(methods: string, messages = ''): Contract {
 
 function copyImports(folder: string): void {
   const google = dirname(require.resolve('google-proto-files/package.json'));
-  for (const name of ['annotations', 'http', 'httpbody'])
+  for (const name of ['annotations', 'http', 'httpbody', 'field_behavior'])
     copy(join(google, 'google/api', `${name}.proto`), folder, `google/api/${name}.proto`);
   for (const name of ['status', 'error_details'])
     copy(join(google, 'google/rpc', `${name}.proto`), folder, `google/rpc/${name}.proto`);
+  copy(join(google, 'google/type/money.proto'), folder, 'google/type/money.proto');
   const contracts = dirname(dirname(fileURLToPath(import.meta.resolve('@weft/proto/descriptors.binpb'))));
   copy(join(contracts, 'weft/v1/options.proto'), folder, 'weft/v1/options.proto');
 }

@@ -1,4 +1,11 @@
-import { fromBinary, fromJson, toBinary, toJson, type DescMessage, type JsonObject } from '@bufbuild/protobuf';
+import {
+  fromBinary,
+  fromJson,
+  toBinary,
+  toJson,
+  type DescMessage,
+  type JsonObject,
+} from '@bufbuild/protobuf';
 import * as grpc from '@grpc/grpc-js';
 import type { Contract } from '@weft/chassis/contract';
 import type { Identity } from '@weft/chassis/testing/certificates';
@@ -31,8 +38,10 @@ export async function startUpstream(
 ): Promise<Upstream> {
   const server = new grpc.Server({ 'grpc.enable_channelz': 0 });
   const { registry } = contract;
-  const read = (type: DescMessage, bytes: Buffer) => toJson(type, fromBinary(type, bytes), { registry }) as JsonObject;
-  const write = (type: DescMessage, json: JsonObject) => Buffer.from(toBinary(type, fromJson(type, json, { registry })));
+  const read = (type: DescMessage, bytes: Buffer) =>
+    toJson(type, fromBinary(type, bytes), { registry }) as JsonObject;
+  const write = (type: DescMessage, json: JsonObject) =>
+    Buffer.from(toBinary(type, fromJson(type, json, { registry })));
   const bytes = (value: Buffer) => value;
   for (const { path, descriptor } of contract.methods.values()) {
     const { input, output, name } = descriptor;
