@@ -184,6 +184,27 @@ test('of 50 buyers of the last 10 pieces, in any order of products, exactly 10 g
   ]);
 });
 
+test('large orders of the same products in any order all get theirs, and give it back', async () => {
+  const products = await Promise.all(Array.from({ length: 40 }, () => create(100)));
+  const ids = Array.from({ length: 12 }, () => uuidv7());
+  const replies = await Promise.all(
+    ids.map((id, n) => {
+      const items = products.map(({ id: productId }) => ({ productId, quantity: 2 }));
+      return reserve(id, [...items.slice(n * 3), ...items.slice(0, n * 3)].reverse());
+    }),
+  );
+  expect(replies.every((r) => r.outcome === Outcome.DONE)).toBe(true);
+  expect(await Promise.all(products.map(stockOf))).toEqual(
+    products.map(() => ({ available: 76, reserved: 24 })),
+  );
+  await Promise.all(
+    ids.map((id, n) => (n % 2 === 0 ? stock.release(message(id)) : stock.commit(message(id)))),
+  );
+  expect(await Promise.all(products.map(stockOf))).toEqual(
+    products.map(() => ({ available: 88, reserved: 0 })),
+  );
+});
+
 test('a product that an open order holds cannot be removed, and one that is removed cannot be ordered', async () => {
   const lamp = await create(5);
   const id = uuidv7();

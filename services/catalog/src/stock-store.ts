@@ -75,7 +75,8 @@ type Fragment = ReturnType<typeof sql>;
 
 /**
  * One statement for all products of an order. STRAIGHT_JOIN makes the reservation lead, whose key is in
- * the order of the products, so all orders lock stock in the same order and none waits in a circle.
+ * the order of the products, and the keys keep it from scanning: all orders lock their stock in the same
+ * order, and no other, so none waits in a circle.
  */
 async function moveHeld(
   tx: Transaction<Tables>,
@@ -84,7 +85,7 @@ async function moveHeld(
   { enough }: { readonly enough: Fragment },
 ): Promise<number> {
   const result = await sql`
-    UPDATE reservation STRAIGHT_JOIN stock ON stock.product_id = reservation.product_id
+    UPDATE reservation FORCE INDEX (PRIMARY) STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.product_id = reservation.product_id
     SET ${change} WHERE reservation.saga_id = ${saga} AND ${enough}`.execute(tx);
   return Number(result.numAffectedRows);
 }

@@ -24,9 +24,10 @@ export async function* watchOrder(
 ): AsyncGenerator<Order> {
   const user = requireUser(context);
   await visibleOrder(db, id, user);
-  const timeout = AbortSignal.timeout(longestWatchMs);
-  const signal = AbortSignal.any([context.signal, timeout]);
   const watch = feed.watch(id.toLowerCase());
+  const tooLong = new AbortController();
+  const timer = setTimeout(() => tooLong.abort(), longestWatchMs);
+  const signal = AbortSignal.any([context.signal, tooLong.signal]);
   try {
     for (let seen: number | undefined; !signal.aborted;) {
       const order = await visibleOrder(db, id, user);
@@ -35,9 +36,10 @@ export async function* watchOrder(
       seen = order.version;
       await watch.change(seen, signal);
     }
-    if (timeout.aborted)
+    if (tooLong.signal.aborted)
       throw new ServiceError('UNAVAILABLE', 'WATCH_TOO_LONG', 'still pending; watch again');
   } finally {
+    clearTimeout(timer);
     watch.close();
   }
 }
