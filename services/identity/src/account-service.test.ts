@@ -8,7 +8,7 @@ let shop: TestIdentity;
 beforeAll(async () => {
   shop = await startIdentity();
 });
-afterAll(() => shop?.mesh.close());
+afterAll(() => shop?.close());
 
 const invalid = (...fields: string[]) =>
   expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(fields.join('.*')) });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, jest } from '@jest/globals';
@@ -26,6 +26,8 @@ export interface TestIdentity {
   readonly keys: Client<KeyServiceService>;
   /** A new person, signed in, with clients that carry their token. */
   person(): Promise<Person>;
+  /** Stops everything and removes the key file. */
+  close(): Promise<void>;
 }
 
 export interface Person {
@@ -39,7 +41,8 @@ export interface Person {
 /** Starts identity with a key file of its own and the first admin. */
 export async function startIdentity(variables: Record<string, string> = {}): Promise<TestIdentity> {
   const mesh = await startTestMesh();
-  const file = join(mkdtempSync(join(tmpdir(), 'identity-')), 'key');
+  const folder = mkdtempSync(join(tmpdir(), 'identity-'));
+  const file = join(folder, 'key');
   writeFileSync(file, randomBytes(32).toString('base64'));
   const environment = {
     KEY_ENCRYPTION_KEY_FILE: file,
@@ -58,6 +61,10 @@ export async function startIdentity(variables: Record<string, string> = {}): Pro
     accounts,
     sessions,
     keys: client(KeyServiceService, edge),
+    async close() {
+      await mesh.close();
+      rmSync(folder, { recursive: true });
+    },
     async person() {
       const email = `${randomBytes(6).toString('hex')}@example.com`;
       await accounts.createUser({ email, password, displayName: 'Ada' });

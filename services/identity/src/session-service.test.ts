@@ -11,7 +11,7 @@ let shop: TestIdentity;
 beforeAll(async () => {
   shop = await startIdentity();
 });
-afterAll(() => shop?.mesh.close());
+afterAll(() => shop?.close());
 
 const refresh = (refreshToken: string) => shop.sessions.refreshSession({ refreshToken });
 const keySet = async () => {

@@ -14,7 +14,7 @@ beforeAll(async () => {
   fromCatalog = client(WalletServiceService, await shop.mesh.as('catalog'));
   fromOrdering = client(WalletServiceService, await shop.mesh.as('ordering'));
 });
-afterAll(() => shop?.mesh.close());
+afterAll(() => shop?.close());
 
 const eur = (units: number | bigint, nanos = 0) => ({ currencyCode: 'EUR', units: BigInt(units), nanos });
 const topUp = (person: Person, units: number, requestId = '') =>
