@@ -1,5 +1,8 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+
+// Not imported: an ES import of node:http touches the getters of WebSocket and so loads undici, 13 MB.
+const { createServer } = process.getBuiltinModule('node:http');
 
 /** Something a process depends on, for /readyz. */
 export interface Dependency {

@@ -1,12 +1,10 @@
 import type { Attributes } from '@opentelemetry/api';
-import {
-  ATTR_ERROR_TYPE,
-  ATTR_RPC_METHOD,
-  ATTR_RPC_STATUS_CODE,
-  ATTR_RPC_SYSTEM_NAME,
-  RPC_SYSTEM_NAME_VALUE_GRPC,
-} from '@opentelemetry/semantic-conventions';
 import type { CodeName } from './errors.ts';
+
+/** Names from OpenTelemetry's stable semantic conventions for RPC; the package of them all is large. */
+export const statusCodeAttribute = 'rpc.status_code';
+export const serverDurationMetric = 'rpc.server.call.duration';
+export const clientDurationMetric = 'rpc.client.call.duration';
 
 /** Seconds; the bucket boundaries that the semantic conventions advise for RPC. */
 export const durationAdvice = {
@@ -24,10 +22,10 @@ export function rpcAttributes(path: string, code?: CodeName | 'OK'): Attributes 
   let attributes = cache.get(key);
   if (attributes === undefined) {
     attributes = {
-      [ATTR_RPC_SYSTEM_NAME]: RPC_SYSTEM_NAME_VALUE_GRPC,
-      [ATTR_RPC_METHOD]: path.slice(1),
-      ...(code === undefined ? {} : { [ATTR_RPC_STATUS_CODE]: code }),
-      ...(code === undefined || code === 'OK' ? {} : { [ATTR_ERROR_TYPE]: code }),
+      'rpc.system.name': 'grpc',
+      'rpc.method': path.slice(1),
+      ...(code === undefined ? {} : { [statusCodeAttribute]: code }),
+      ...(code === undefined || code === 'OK' ? {} : { 'error.type': code }),
     };
     cache.set(key, attributes);
   }

@@ -1,22 +1,31 @@
 import { context, diag, DiagLogLevel, metrics, propagation, trace } from '@opentelemetry/api';
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { W3CTraceContextPropagator } from '@opentelemetry/core';
-import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import { resourceFromAttributes, type Resource } from '@opentelemetry/resources';
-import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import {
-  AlwaysOffSampler,
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  TraceIdRatioBasedSampler,
-  TracerProvider,
-  type SpanProcessor,
-} from '@opentelemetry/sdk-trace';
-import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conventions';
+import type { Resource } from '@opentelemetry/resources';
+import type { SpanProcessor, TracerProvider as Traces } from '@opentelemetry/sdk-trace';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createRequire } from 'node:module';
 import { env, type ConfigOf } from './config.ts';
 import type { Logger } from './logger.ts';
 import { observeProcess } from './process-metrics.ts';
+
+// The SDK is loaded as CommonJS: an ES import of node:http, as its exporter has it, touches the getters of
+// WebSocket and so loads undici, 13 MB that stay resident; and two copies of the SDK would be two more.
+const require = createRequire(import.meta.url);
+const { AsyncLocalStorageContextManager } = require('@opentelemetry/context-async-hooks') as Hooks;
+const { W3CTraceContextPropagator } = require('@opentelemetry/core') as Core;
+const { PrometheusExporter } = require('@opentelemetry/exporter-prometheus') as Prometheus;
+const { resourceFromAttributes } = require('@opentelemetry/resources') as Resources;
+const { MeterProvider } = require('@opentelemetry/sdk-metrics') as Metrics;
+const sdkTrace = require('@opentelemetry/sdk-trace') as SdkTrace;
+const { AlwaysOffSampler, BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider } =
+  sdkTrace;
+
+type Hooks = typeof import('@opentelemetry/context-async-hooks');
+type Core = typeof import('@opentelemetry/core');
+type Prometheus = typeof import('@opentelemetry/exporter-prometheus');
+type Resources = typeof import('@opentelemetry/resources');
+type Metrics = typeof import('@opentelemetry/sdk-metrics');
+type Otlp = typeof import('@opentelemetry/exporter-trace-otlp-proto');
+type SdkTrace = typeof import('@opentelemetry/sdk-trace');
 
 /** OpenTelemetry's own variables. Other OTEL_EXPORTER_OTLP_* are read by the exporter itself. */
 export const telemetrySchema = {
@@ -54,12 +63,12 @@ export async function startTelemetry(
     DiagLogLevel.WARN,
   );
   const resource = resourceFromAttributes({
-    [ATTR_SERVICE_NAME]: name,
-    [ATTR_SERVICE_INSTANCE_ID]: instanceId,
+    'service.name': name,
+    'service.instance.id': instanceId,
   });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
-  const traces = await tracerProvider(resource, config);
+  const traces = tracerProvider(resource, config);
   trace.setGlobalTracerProvider(traces);
   const exporter = new PrometheusExporter({ preventServerStart: true });
   metrics.setGlobalMeterProvider(new MeterProvider({ resource, readers: [exporter] }));
@@ -76,15 +85,16 @@ export async function startTelemetry(
   };
 }
 
-async function tracerProvider(
+function tracerProvider(
   resource: Resource,
   { otlpEndpoint, samplerArg }: ConfigOf<typeof telemetrySchema>,
-): Promise<TracerProvider> {
+): Traces {
   if (otlpEndpoint === undefined) {
     const sampler = new ParentBasedSampler({ root: new AlwaysOffSampler() });
     return new TracerProvider({ resource, sampler });
   }
-  const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto');
+  // Loaded only where it is used.
+  const { OTLPTraceExporter } = require('@opentelemetry/exporter-trace-otlp-proto') as Otlp;
   const processor: SpanProcessor = new BatchSpanProcessor({ exporter: new OTLPTraceExporter() });
   const sampler = new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(samplerArg) });
   return new TracerProvider({ resource, sampler, spanProcessors: [processor] });

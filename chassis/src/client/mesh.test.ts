@@ -54,7 +54,7 @@ function played(behaviours: Record<string, Behaviour>) {
     mesh,
     calls,
     tell: (addresses: string[]) => tell(addresses.map(instanceAt)),
-    setReady(address: string, value: boolean) {
+    setReady: (address: string, value: boolean) => {
       if (value) ready.add(address);
       else ready.delete(address);
       changes.get(address)?.();

@@ -12,11 +12,11 @@ interface Begun {
 
 interface StreamAttempts {
   /** Begins a stream, on as many instances as it takes; hands each that it opens to `begun`. */
-  begin(begun: (stream: StreamResult, endpoint: Endpoint) => Promise<Begun>): Promise<Begun>;
+  readonly begin: (begun: (stream: StreamResult, endpoint: Endpoint) => Promise<Begun>) => Promise<Begun>;
   /** The reader left before the end. */
-  onLeave(): void;
+  readonly onLeave: () => void;
   /** Once, at the end, with what it failed with. */
-  onEnd(error: unknown): void;
+  readonly onEnd: (error: unknown) => void;
 }
 
 /**

@@ -1,9 +1,13 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { context, metrics, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { ATTR_RPC_STATUS_CODE, METRIC_RPC_CLIENT_CALL_DURATION } from '@opentelemetry/semantic-conventions';
 import type { CodeName } from '../errors.ts';
 import { metadataSetter } from '../metadata-carrier.ts';
-import { durationAdvice, rpcAttributes } from '../rpc-attributes.ts';
+import {
+  clientDurationMetric,
+  durationAdvice,
+  rpcAttributes,
+  statusCodeAttribute,
+} from '../rpc-attributes.ts';
 
 const scope = '@weft/chassis';
 
@@ -18,7 +22,7 @@ export interface ObservedCall {
 /** A client span and the duration of every call. */
 export function createCallObserver(): (path: string) => ObservedCall {
   const tracer = trace.getTracer(scope);
-  const duration = metrics.getMeter(scope).createHistogram(METRIC_RPC_CLIENT_CALL_DURATION, durationAdvice);
+  const duration = metrics.getMeter(scope).createHistogram(clientDurationMetric, durationAdvice);
   return (path) => {
     const startedAt = performance.now();
     const span = tracer.startSpan(path.slice(1), {
@@ -29,12 +33,12 @@ export function createCallObserver(): (path: string) => ObservedCall {
     return {
       inject: (metadata) => propagation.inject(active, metadata, metadataSetter),
       retried: (code) => {
-        if (span.isRecording()) span.addEvent('retry', { [ATTR_RPC_STATUS_CODE]: code });
+        if (span.isRecording()) span.addEvent('retry', { [statusCodeAttribute]: code });
       },
       ended: (code) => {
         duration.record((performance.now() - startedAt) / 1000, rpcAttributes(path, code));
         if (span.isRecording()) {
-          span.setAttribute(ATTR_RPC_STATUS_CODE, code);
+          span.setAttribute(statusCodeAttribute, code);
           if (code !== 'OK') span.setStatus({ code: SpanStatusCode.ERROR });
         }
         span.end();

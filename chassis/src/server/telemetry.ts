@@ -7,9 +7,13 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
-import { ATTR_RPC_STATUS_CODE, METRIC_RPC_SERVER_CALL_DURATION } from '@opentelemetry/semantic-conventions';
 import { metadataGetter } from '../metadata-carrier.ts';
-import { durationAdvice, rpcAttributes } from '../rpc-attributes.ts';
+import {
+  durationAdvice,
+  rpcAttributes,
+  serverDurationMetric,
+  statusCodeAttribute,
+} from '../rpc-attributes.ts';
 import type { CodeName } from '../errors.ts';
 import type { Interceptor } from './chain.ts';
 
@@ -28,7 +32,7 @@ const serverFaults = new Set<CodeName>([
 /** A server span, child of the caller's (W3C Trace Context), and the duration of every call. */
 export function telemetry(): Interceptor {
   const tracer = trace.getTracer(scope);
-  const duration = metrics.getMeter(scope).createHistogram(METRIC_RPC_SERVER_CALL_DURATION, durationAdvice);
+  const duration = metrics.getMeter(scope).createHistogram(serverDurationMetric, durationAdvice);
   return async (call, next) => {
     const startedAt = performance.now();
     const parent = propagation.extract(ROOT_CONTEXT, call.metadata, metadataGetter);
@@ -43,7 +47,7 @@ export function telemetry(): Interceptor {
       const code = call.failure?.code ?? 'OK';
       duration.record((performance.now() - startedAt) / 1000, rpcAttributes(call.path, code));
       if (span.isRecording()) {
-        span.setAttribute(ATTR_RPC_STATUS_CODE, code);
+        span.setAttribute(statusCodeAttribute, code);
         if (call.failure !== undefined && serverFaults.has(call.failure.code))
           span.setStatus({ code: SpanStatusCode.ERROR, message: call.failure.reason });
         if (call.cause instanceof Error) span.recordException(call.cause);
