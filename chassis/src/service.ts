@@ -122,7 +122,7 @@ async function start<DB>(
   const logger = createLogger({ name, level: config.logLevel });
   const { instanceId, trustDomain } = config;
   await startOrExit(logger, async () => {
-    const telemetry = await startTelemetry(name, instanceId, config, logger);
+    const telemetry = startTelemetry(name, instanceId, config, logger);
     const database = dataOptions && (await readyDatabase<DB>(dataOptions, logger));
     const member = await openMeshProcess(config, logger, telemetry);
     const { contract, mesh, admin, tls } = member;
