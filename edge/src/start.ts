@@ -18,7 +18,7 @@ export async function runEdge(): Promise<void> {
   const config = configure(edgeSchema);
   const logger = createLogger({ name, level: config.logLevel });
   await startOrExit(logger, async () => {
-    const telemetry = await startTelemetry(name, config.instanceId, config, logger);
+    const telemetry = startTelemetry(name, config.instanceId, config, logger);
     const member = await openMeshProcess(config, logger, telemetry);
     const { contract, mesh, admin } = member;
     const edge = named(() =>

@@ -1,6 +1,6 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { ScalarType } from '@bufbuild/protobuf';
-import { Draft, type Value } from '../codec/draft.ts';
+import type { Draft, Value } from '../codec/draft.ts';
 import { FieldFault } from '../codec/field-fault.ts';
 import { JsonReader, type JsonReadOptions } from '../codec/message-from-json.ts';
 import { fieldsByName, hasTextForm, isFreeForm, isWrapper } from '../descriptors.ts';

@@ -1,7 +1,7 @@
 import { ScalarType, type DescField } from '@bufbuild/protobuf';
 import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { Draft, isZero, type Scalar, type Value } from './draft.ts';
+import { isZero, type Draft, type Scalar, type Value } from './draft.ts';
 
 /**
  * Encodes a draft. Fields go out in the order of the descriptor, whatever order they were set in, so

@@ -122,7 +122,7 @@ export class MessagePrinter {
 
   collect(reader: WireReader, end: number, depth: number): Slot[] {
     if (depth > this.printer.options.maxDepth) throw new WireFault('messages are nested too deep');
-    const slots = new Array<Slot>(this.entries.length);
+    const slots: Slot[] = [];
     while (reader.pos < end) {
       const tag = reader.varint32();
       const entry = this.byNumber.get(tag >>> 3);
@@ -188,44 +188,31 @@ export class MessagePrinter {
   }
 
   private reader(field: DescField, index: number): Entry['read'] {
-    switch (field.fieldKind) {
-      case 'message':
-        return this.readMessage(index);
-      case 'list':
-        return field.listKind === 'message'
-          ? this.readMessages(field.message, index)
-          : this.readScalars(
-              field.listKind === 'enum' ? enumReader(field.enum) : scalarReader(field.scalar),
-              index,
-            );
-      case 'map':
-        return this.readEntry(field, index);
-      default:
-        return this.readScalar(
-          field.fieldKind === 'enum' ? enumReader(field.enum) : scalarReader(field.scalar),
-          index,
-        );
-    }
+    if (field.fieldKind === 'map') return this.readEntry(field, index);
+    if (field.message !== undefined)
+      return field.fieldKind === 'list' ? this.readMessages(field.message, index) : this.readMessage(index);
+    const value = field.enum === undefined ? scalarReader(field.scalar) : enumReader(field.enum);
+    return field.fieldKind === 'list' ? this.readScalars(value, index) : this.readScalar(value, index);
   }
 
-  private readScalar({ wire, read }: ScalarReader, index: number): Entry['read'] {
+  private readScalar(value: ScalarReader, index: number): Entry['read'] {
     return (reader, tag, slots) => {
-      if ((tag & 7) !== wire) return reader.skip(tag);
-      const text = read(reader);
+      if ((tag & 7) !== value.wire) return reader.skip(tag);
+      const text = value.read(reader);
       if (text === undefined) return;
       this.clearRivals(slots, index);
       slots[index] = text;
     };
   }
 
-  private readScalars({ wire, read }: ScalarReader, index: number): Entry['read'] {
+  private readScalars(value: ScalarReader, index: number): Entry['read'] {
     return (reader, tag, slots) => {
-      const packed = (tag & 7) === 2 && wire !== 2;
-      if (!packed && (tag & 7) !== wire) return reader.skip(tag);
+      const packed = (tag & 7) === 2 && value.wire !== 2;
+      if (!packed && (tag & 7) !== value.wire) return reader.skip(tag);
       let list = slots[index] as string | undefined;
       const end = packed ? reader.delimited() : reader.pos + 1;
       while (reader.pos < end) {
-        const text = read(reader);
+        const text = value.read(reader);
         if (text !== undefined) list = list === undefined ? text : `${list},${text}`;
       }
       slots[index] = this.checked(list);

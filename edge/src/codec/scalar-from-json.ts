@@ -23,23 +23,22 @@ const ranges: Partial<Record<ScalarType, readonly [min: bigint, max: bigint, nam
 
 /** A scalar from its ProtoJSON form. Throws a ValueFault. */
 export function scalarFromJson(type: ScalarType, json: Json): Scalar {
-  switch (type) {
-    case ScalarType.STRING:
-      if (typeof json !== 'string') throw expected('a string', json);
-      if (!json.isWellFormed()) throw new ValueFault('is not valid Unicode: it has half of a surrogate pair');
-      return json;
-    case ScalarType.BOOL:
-      if (typeof json !== 'boolean') throw expected('true or false', json);
-      return json;
-    case ScalarType.BYTES:
-      if (typeof json !== 'string') throw expected('a base64 string', json);
-      return bytesFromBase64(json);
-    case ScalarType.DOUBLE:
-    case ScalarType.FLOAT:
-      return float(type, json);
-    default:
-      return integer(type, json);
+  if (type === ScalarType.STRING) return string(json);
+  if (type === ScalarType.BYTES) {
+    if (typeof json !== 'string') throw expected('a base64 string', json);
+    return bytesFromBase64(json);
   }
+  if (type === ScalarType.BOOL) {
+    if (typeof json !== 'boolean') throw expected('true or false', json);
+    return json;
+  }
+  return type === ScalarType.DOUBLE || type === ScalarType.FLOAT ? float(type, json) : integer(type, json);
+}
+
+function string(json: Json): string {
+  if (typeof json !== 'string') throw expected('a string', json);
+  if (!json.isWellFormed()) throw new ValueFault('is not valid Unicode: it has half of a surrogate pair');
+  return json;
 }
 
 function integer(type: ScalarType, json: Json): number | bigint {

@@ -1,27 +1,25 @@
 import { ScalarType, type DescEnum } from '@bufbuild/protobuf';
+import { isLong } from './draft.ts';
 import { float32Text } from './numbers.ts';
 import type { WireReader } from './wire-reader.ts';
 
 /** Reads one scalar and returns its ProtoJSON text. */
 export type ReadText = (reader: WireReader) => string;
 
+const wireTypes: Partial<Record<ScalarType, number>> = {
+  [ScalarType.STRING]: 2,
+  [ScalarType.BYTES]: 2,
+  [ScalarType.DOUBLE]: 1,
+  [ScalarType.FIXED64]: 1,
+  [ScalarType.SFIXED64]: 1,
+  [ScalarType.FLOAT]: 5,
+  [ScalarType.FIXED32]: 5,
+  [ScalarType.SFIXED32]: 5,
+};
+
 /** The wire type (protobuf's encoding page) that a scalar has when it is not packed. */
 export function wireType(type: ScalarType): number {
-  switch (type) {
-    case ScalarType.STRING:
-    case ScalarType.BYTES:
-      return 2;
-    case ScalarType.DOUBLE:
-    case ScalarType.FIXED64:
-    case ScalarType.SFIXED64:
-      return 1;
-    case ScalarType.FLOAT:
-    case ScalarType.FIXED32:
-    case ScalarType.SFIXED32:
-      return 5;
-    default:
-      return 0;
-  }
+  return wireTypes[type] ?? 0;
 }
 
 export function scalarToJson(type: ScalarType): ReadText {
@@ -69,21 +67,9 @@ function special(value: number): string | undefined {
 
 /** The text of a field that is not on the wire and has no presence. */
 export function zeroText(type: ScalarType): string {
-  switch (type) {
-    case ScalarType.STRING:
-    case ScalarType.BYTES:
-      return '""';
-    case ScalarType.BOOL:
-      return 'false';
-    case ScalarType.INT64:
-    case ScalarType.UINT64:
-    case ScalarType.SINT64:
-    case ScalarType.FIXED64:
-    case ScalarType.SFIXED64:
-      return '"0"';
-    default:
-      return '0';
-  }
+  if (type === ScalarType.STRING || type === ScalarType.BYTES) return '""';
+  if (type === ScalarType.BOOL) return 'false';
+  return isLong(type) ? '"0"' : '0';
 }
 
 function join64(low: number, high: number): bigint {

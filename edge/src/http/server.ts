@@ -73,18 +73,15 @@ async function close(server: Server, graceMs: number): Promise<void> {
 
 /** What a request was that node:http could not read. */
 function parseFailure(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, urlBytes: number): Failure {
-  switch (error.code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return hasLongTarget(error.rawPacket?.toString('latin1') ?? '', urlBytes)
-        ? fault(414, 'URI_TOO_LONG', 'the URL is too long')
-        : fault(431, 'HEADERS_TOO_LARGE', 'the headers are too large');
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return fault(408, 'REQUEST_TIMEOUT', 'the request did not arrive in time');
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return fault(413, 'BODY_TOO_LARGE', 'the chunk extensions are too large');
-    default:
-      return fault(400, 'MALFORMED_REQUEST', 'this is no HTTP/1.1 request');
-  }
+  if (error.code === 'HPE_HEADER_OVERFLOW')
+    return hasLongTarget(error.rawPacket?.toString('latin1') ?? '', urlBytes)
+      ? fault(414, 'URI_TOO_LONG', 'the URL is too long')
+      : fault(431, 'HEADERS_TOO_LARGE', 'the headers are too large');
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return fault(408, 'REQUEST_TIMEOUT', 'the request did not arrive in time');
+  if (error.code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW')
+    return fault(413, 'BODY_TOO_LARGE', 'the chunk extensions are too large');
+  return fault(400, 'MALFORMED_REQUEST', 'this is no HTTP/1.1 request');
 }
 
 /** Whether it is the request line that fills the packet. */

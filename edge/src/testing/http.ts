@@ -6,7 +6,16 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
   /** The body as JSON, undefined when it is none. */
-  readonly json: any;
+  readonly json: AnswerJson;
+}
+
+/** What tests look for in a body: whatever is there. */
+interface AnswerJson {
+  readonly error: { readonly status: string; readonly message: string; readonly details: readonly object[] };
+  readonly id: string;
+  readonly labels: { readonly mask: string };
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly deadlineSeconds: number;
 }
 
 /** One request whose path is sent exactly as it is written, unlike fetch's. */
@@ -52,10 +61,10 @@ export function raw(port: number, bytes: string | Buffer): Promise<string> {
   });
 }
 
-function parse(text: string): unknown {
+function parse(text: string): AnswerJson {
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(text) as AnswerJson;
   } catch {
-    return undefined;
+    return undefined as never;
   }
 }

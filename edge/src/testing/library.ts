@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { JsonObject } from '@bufbuild/protobuf';
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { Metadata, type status } from '@grpc/grpc-js';
 import { createMesh } from '@weft/chassis/client/mesh';
 import { parseAddressList, staticResolver } from '@weft/chassis/discovery/listed';
@@ -20,8 +20,8 @@ export const limits: Limits = {
   jsonDepth: 100,
   concurrentRequests: 200,
   connections: 500,
-  headersMs: 1_000,
-  requestMs: 2_000,
+  headersMs: 400,
+  requestMs: 800,
   keepAliveMs: 5_000,
   slowClientMs: 1_000,
   heartbeatMs: 100,
@@ -29,6 +29,11 @@ export const limits: Limits = {
 
 /** A `fail_code` with which WatchBooks neither fails nor ends. */
 export const quiet = 99;
+
+/** A string of a request, '' when it is not there. */
+function text(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
 
 export interface Library {
   readonly url: string;
@@ -76,29 +81,29 @@ export async function startLibrary(
 
   const upstream = await startUpstream(contract, server, {
     unary: {
-      GetBook: ({ request }) => ({ id: String(request['id'] ?? ''), title: String(request['name'] ?? '') }),
+      GetBook: ({ request }) => ({ id: text(request['id']), title: text(request['name']) }),
       ListBooks: ({ request }) => ({ books: [], nextPageToken: JSON.stringify(request), titles: ['a', 'b'] }),
       CreateBook: ({ request }) => ({
         ...(request['book'] as JsonObject),
-        labels: { requestId: String(request['requestId'] ?? '') },
+        labels: { requestId: text(request['requestId']) },
       }),
       UpdateBook: ({ request }) => ({
         ...(request['book'] as JsonObject),
-        labels: { mask: String(request['updateMask'] ?? 'none') },
+        labels: { mask: text(request['updateMask']) || 'none' },
       }),
       Echo: ({ request }) => request,
       GetFile: ({ request }) => ({
         contentType: 'text/plain',
-        data: Buffer.from(String(request['path'] ?? '')).toString('base64'),
+        data: Buffer.from(text(request['path'])).toString('base64'),
       }),
       PutFile: ({ request }) => {
         const file = request['file'] as JsonObject;
-        return { path: `${String(request['path'])} ${String(file['contentType'])} ${String(file['data'])}` };
+        return { path: `${text(request['path'])} ${text(file['contentType'])} ${text(file['data'])}` };
       },
       Fail: ({ request }) => {
         throw failure(
           Number(request['code']),
-          String(request['message'] ?? ''),
+          text(request['message']),
           request['status'] as string | undefined,
         );
       },

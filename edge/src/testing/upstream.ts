@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   fromBinary,
   fromJson,
@@ -18,7 +19,7 @@ export interface UpstreamCall {
   /** Aborted when the caller cancels. */
   readonly signal: AbortSignal;
   /** Sends initial metadata. */
-  sendMetadata(metadata: grpc.Metadata): void;
+  readonly sendMetadata: (metadata: grpc.Metadata) => void;
 }
 
 /** Answers with ProtoJSON, or fails with a grpc-js status. */
@@ -49,12 +50,13 @@ export async function startUpstream(
     if (unary !== undefined)
       server.register<Buffer, Buffer>(
         path,
-        (call: grpc.ServerUnaryCall<Buffer, Buffer>, callback: grpc.sendUnaryData<Buffer>) => {
-          Promise.resolve()
-            .then(() => unary(contextOf(call, read(input, call.request))))
-            .then((answer) => callback(null, write(output, answer)))
-            .catch((error: grpc.ServiceError) => callback(error));
-        },
+        (call: grpc.ServerUnaryCall<Buffer, Buffer>, callback: grpc.sendUnaryData<Buffer>) =>
+          void answer(
+            unary,
+            contextOf(call, read(input, call.request)),
+            (json) => write(output, json),
+            callback,
+          ),
         bytes,
         bytes,
         'unary',
@@ -63,21 +65,10 @@ export async function startUpstream(
     if (stream !== undefined)
       server.register<Buffer, Buffer>(
         path,
-        async (call: grpc.ServerWritableStream<Buffer, Buffer>) => {
-          try {
-            for await (const answer of stream(contextOf(call, read(input, call.request)))) {
-              if (call.cancelled) return;
-              if (!call.write(write(output, answer)))
-                await new Promise((resolve) => {
-                  call.once('drain', resolve);
-                  call.once('cancelled', resolve);
-                });
-            }
-            call.end();
-          } catch (error) {
-            call.emit('error', error);
-          }
-        },
+        (call: grpc.ServerWritableStream<Buffer, Buffer>) =>
+          void answerAll(call, stream(contextOf(call, read(input, call.request))), (json) =>
+            write(output, json),
+          ),
         bytes,
         bytes,
         'serverStream',
@@ -92,6 +83,35 @@ export async function startUpstream(
     server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error ? reject(error) : resolve(bound))),
   );
   return { port, stop: () => server.forceShutdown() };
+}
+
+async function answer(
+  handler: UnaryHandler,
+  call: UpstreamCall,
+  write: (json: JsonObject) => Buffer,
+  callback: grpc.sendUnaryData<Buffer>,
+): Promise<void> {
+  try {
+    callback(null, write(await handler(call)));
+  } catch (error) {
+    callback(error as grpc.ServiceError);
+  }
+}
+
+async function answerAll(
+  call: grpc.ServerWritableStream<Buffer, Buffer>,
+  answers: AsyncIterable<JsonObject>,
+  write: (json: JsonObject) => Buffer,
+): Promise<void> {
+  try {
+    for await (const json of answers) {
+      if (call.cancelled) return;
+      if (!call.write(write(json))) await Promise.race([once(call, 'drain'), once(call, 'cancelled')]);
+    }
+    call.end();
+  } catch (error) {
+    call.emit('error', error);
+  }
 }
 
 function contextOf(
