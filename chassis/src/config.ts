@@ -143,7 +143,7 @@ export function loadConfig<S extends Schema>(
   return config as ConfigOf<S>;
 }
 
-/** The configuration as `NAME=value` lines, sorted, with secrets masked and passwords in URLs hidden. */
+/** The configuration as `NAME=value` lines, sorted, with secrets masked. */
 export function describeConfig<S extends Schema>(schema: S, config: ConfigOf<S>): string {
   return Object.entries(schema)
     .map(([key, { name, secret }]) => {

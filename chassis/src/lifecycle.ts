@@ -43,11 +43,18 @@ export async function startOrExit(logger: Logger, start: () => Promise<void>): P
   try {
     await start();
   } catch (error) {
-    if (error instanceof StartError)
-      logger.fatal({ cause: (error.cause as Error | undefined)?.message }, error.message);
+    if (error instanceof StartError) logger.fatal({ causes: causesOf(error) }, error.message);
     else logger.fatal({ err: error }, 'cannot start');
     process.exit(1);
   }
+}
+
+/** The messages of an error's causes, the nearest first. */
+function causesOf({ cause }: Error): string[] {
+  if (!(cause instanceof Error)) return [];
+  // Node's own connection errors may have no message but the code.
+  const { code } = cause as NodeJS.ErrnoException;
+  return [cause.message || (code ?? cause.name), ...causesOf(cause)];
 }
 
 /** Opens a port; where it is taken, the error names it and the variable that sets it. */
