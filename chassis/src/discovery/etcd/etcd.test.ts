@@ -33,8 +33,7 @@ afterAll(async () => {
 });
 
 function instance(id: string): Instance {
-  const port = 20_000 + [...id].reduce((sum, char) => sum + char.charCodeAt(0), 0);
-  return { id, address: `127.0.0.1:${port}`, zone: '', weight: 1, version: '1', startedAt: '' };
+  return { id, address: `${id}.test:1`, zone: '', weight: 1, version: '1', startedAt: '' };
 }
 
 function register(id: string): Registration {
