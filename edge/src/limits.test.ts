@@ -35,10 +35,17 @@ test.each([
     431,
   ],
   ['a URL that is too long', `GET /${'a'.repeat(9000)} HTTP/1.1\r\nhost: x\r\n\r\n`, 414],
-  ['a request that stops half way', 'GET /v1/books HTTP/1.1\r\nhost: x\r\n', 408],
-  ['a body that stops half way', 'POST /v1/echo HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{', 408],
 ])('%s is refused and the connection closed', async (_, bytes, status) => {
   const answer = await raw(library.port, bytes);
+  expect(answer.split(' ')[1]).toBe(String(status));
+});
+
+test.each([
+  ['a request that stops half way', 'GET /v1/books HTTP/1.1\r\nhost: x\r\n', 408],
+  ['a body that stops half way', 'POST /v1/echo HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{', 408],
+])('%s is refused once it has taken too long', async (_, bytes, status) => {
+  const { port } = await start({ limits: { ...limits, headersMs: 300, requestMs: 600 } });
+  const answer = await raw(port, bytes);
   expect(answer.split(' ')[1]).toBe(String(status));
 });
 
@@ -103,7 +110,7 @@ test('draining finishes what is in flight, ends streams, and closes kept connect
   await fetch(`${leaving.url}/v1/books/1`).then((answer) => answer.text());
   const startedAt = Date.now();
   await leaving.stop();
-  expect(Date.now() - startedAt).toBeLessThan(1_000);
+  expect(Date.now() - startedAt).toBeLessThan(10_000);
   const lines = (await stream.text())
     .trim()
     .split('\n')

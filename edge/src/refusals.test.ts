@@ -52,6 +52,14 @@ test.each<[string, string, Sent, number, string, string]>([
   ],
   [
     'GET',
+    `/v1/echo?${'inner.parent.'.repeat(60)}anInt32=1`,
+    {},
+    400,
+    'INVALID_ARGUMENT',
+    `${'inner.parent.'.repeat(60).slice(0, 100)}: is nested deeper than 100 levels`,
+  ],
+  [
+    'GET',
     '/v1/echo?inner=1',
     {},
     400,

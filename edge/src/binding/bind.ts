@@ -14,7 +14,7 @@ import { deriveUpdateMask } from './update-mask.ts';
 
 export interface BindOptions extends JsonReadOptions {
   readonly unknownParameters: 'ignore' | 'refuse';
-  /** The deepest nesting of a JSON body. */
+  /** The deepest nesting of a JSON body, and of a query's field. */
   readonly maxDepth: number;
 }
 

@@ -8,6 +8,8 @@ import { decodeEscapes, EscapeError } from '../routing/captures.ts';
 
 export interface QueryOptions extends JsonReadOptions {
   readonly unknownParameters: 'ignore' | 'refuse';
+  /** The deepest nesting of a field. */
+  readonly maxDepth: number;
   /** A field that the body holds: parameters for it, or for its own fields, are ignored. */
   readonly bodyField?: DescField;
 }
@@ -45,7 +47,7 @@ function bindParameter(
   seen: Set<string>,
   options: QueryOptions,
 ): void {
-  const path = resolve(request.type, name);
+  const path = resolve(request.type, name, options.maxDepth);
   if (typeof path === 'string') {
     if (path === '' && options.unknownParameters === 'ignore') return;
     throw new FieldFault(name.slice(0, 100), path === '' ? 'is no parameter of this method' : path);
@@ -65,8 +67,9 @@ function bindParameter(
 }
 
 /** The fields that a parameter's name leads through; text: why it leads nowhere, '' if it is unknown. */
-function resolve(type: DescMessage, name: string): DescField[] | string {
+function resolve(type: DescMessage, name: string, maxDepth: number): DescField[] | string {
   const path: DescField[] = [];
+  if (name.split('.', maxDepth + 1).length > maxDepth) return `is nested deeper than ${maxDepth} levels`;
   let inner: DescMessage | undefined = type;
   for (const part of name.split('.')) {
     const field: DescField | undefined = inner && fieldsByName(inner).get(part);

@@ -26,10 +26,10 @@ export class ErrorPrinter {
    * The body of a failed request. `domain` names this process in the ErrorInfo of its own errors;
    * `request` is the method's request, for the names of its fields.
    */
-  print({ status, error }: Failure, domain: string, request?: DescMessage): string {
+  print({ status, error, named }: Failure, domain: string, request?: DescMessage): string {
     const hasInfo = error.details.some((detail) => detail.type === errorInfoType);
     const details = hasInfo ? error.details : [errorInfo(error, domain), ...error.details];
-    const printed = details.map((detail) => this.detail(renamed(detail, error.domain && request)));
+    const printed = details.map((detail) => this.detail(renamed(detail, named ? undefined : request)));
     const message = JSON.stringify(error.message);
     return `{"error":{"code":${status},"message":${message},"status":"${error.code}","details":[${printed.join(',')}]}}`;
   }
@@ -51,8 +51,8 @@ export class ErrorPrinter {
 }
 
 /** Field paths in JSON names, as google/rpc/error_details.proto has them in JSON. */
-function renamed(detail: ErrorDetail, request: DescMessage | undefined | ''): ErrorDetail {
-  if (detail.type !== badRequestType || !request) return detail;
+function renamed(detail: ErrorDetail, request: DescMessage | undefined): ErrorDetail {
+  if (detail.type !== badRequestType || request === undefined) return detail;
   try {
     const badRequest = BadRequest.decode(detail.value);
     for (const violation of badRequest.fieldViolations) violation.field = jsonPath(request, violation.field);

@@ -27,6 +27,8 @@ export interface Failure {
   readonly status: number;
   readonly error: ServiceError;
   readonly headers: Readonly<Record<string, string>>;
+  /** The fields it names are already as the client wrote them. */
+  readonly named?: boolean;
   /** What happened, where the client is not told: for the log. */
   readonly cause?: unknown;
 }
@@ -56,7 +58,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof HttpFault) return error.failure;
   if (error instanceof ServiceError) return ofService(error);
   if (error instanceof FieldFault)
-    return ofService(invalidArgument({ field: error.field, description: error.message }));
+    return { ...ofService(invalidArgument({ field: error.field, description: error.message })), named: true };
   if (error instanceof JsonTextError) {
     const reason = error.tooDeep ? 'BODY_TOO_DEEP' : 'MALFORMED_BODY';
     return ofService(new ServiceError('INVALID_ARGUMENT', reason, `the body ${error.message}`));

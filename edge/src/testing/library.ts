@@ -20,9 +20,9 @@ export const limits: Limits = {
   jsonDepth: 100,
   concurrentRequests: 200,
   connections: 500,
-  headersMs: 400,
-  requestMs: 800,
-  keepAliveMs: 5_000,
+  headersMs: 10_000,
+  requestMs: 20_000,
+  keepAliveMs: 60_000,
   slowClientMs: 1_000,
   heartbeatMs: 100,
 };
