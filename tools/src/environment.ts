@@ -31,6 +31,8 @@ export function workloadEnvironment(
   return {
     ...Object.fromEntries(Object.entries(process.env).filter(([variable]) => inherited.test(variable))),
     NODE_ENV: 'development',
+    // glibc then gives the 19 MiB of a password's hash back, rather than keep them for the next.
+    MALLOC_MMAP_THRESHOLD_: '1048576',
     ...(name === 'edge'
       ? { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(ports.EDGE_PORT) }
       : { GRPC_HOST: '127.0.0.1', GRPC_PORT: String(ports[`${upper}_PORT`]) }),
