@@ -64,7 +64,7 @@ export class ServiceError extends Error {
   readonly code: CodeName;
   /** Why, in UPPER_SNAKE_CASE; travels as `google.rpc.ErrorInfo`. */
   readonly reason: string;
-  /** Further details, in order; the ErrorInfo is added by whoever puts the error on the wire. */
+  /** Further details, in order; those of another workload begin with what it sent. */
   readonly details: readonly ErrorDetail[];
   /** The workload that raised it, undefined for one of this process's own. */
   readonly domain: string | undefined;
@@ -92,8 +92,14 @@ export function invalidArgument(...violations: readonly FieldViolation[]): Servi
   });
 }
 
-/** The `google.rpc.ErrorInfo` of an error; `domain` is the workload that puts it on the wire. */
-export function errorInfo(error: ServiceError, domain: string): ErrorDetail {
+export const errorInfoType = 'google.rpc.ErrorInfo';
+
+/**
+ * An error's details as they leave this process: as another workload sent them, or with an ErrorInfo
+ * in front, whose `domain` is this workload.
+ */
+export function detailsWithInfo(error: ServiceError, domain: string): readonly ErrorDetail[] {
+  if (error.details.some((detail) => detail.type === errorInfoType)) return error.details;
   const info = { reason: error.reason, domain: error.domain ?? domain, metadata: {} };
-  return { type: 'google.rpc.ErrorInfo', value: ErrorInfo.encode(info).finish() };
+  return [{ type: errorInfoType, value: ErrorInfo.encode(info).finish() }, ...error.details];
 }

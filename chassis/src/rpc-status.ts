@@ -1,12 +1,11 @@
 import { Metadata, type StatusObject } from '@grpc/grpc-js';
 import { ErrorInfo } from '@weft/proto/google/rpc/error_details';
 import { Status } from '@weft/proto/google/rpc/status';
-import { Code, codeName, errorInfo, ServiceError, type ErrorDetail } from './errors.ts';
+import { Code, codeName, detailsWithInfo, errorInfoType, ServiceError, type ErrorDetail } from './errors.ts';
 
 const typePrefix = 'type.googleapis.com/';
 const detailsKey = 'grpc-status-details-bin';
 const pushbackKey = 'grpc-retry-pushback-ms';
-const errorInfoType = 'google.rpc.ErrorInfo';
 
 /**
  * An error as gRPC's trailers carry it: the code, the message, and `google.rpc.Status` with an
@@ -16,7 +15,7 @@ export function toStatus(error: ServiceError, domain: string): StatusObject {
   const code = Code[error.code];
   // A lone surrogate cannot be percent-encoded.
   const message = error.message.toWellFormed();
-  const details = [errorInfo(error, domain), ...error.details].map(({ type, value }) => ({
+  const details = detailsWithInfo(error, domain).map(({ type, value }) => ({
     typeUrl: `${typePrefix}${type}`,
     value: Buffer.from(value),
   }));
@@ -42,12 +41,11 @@ function readDetails(metadata: Metadata): { reason?: string; domain?: string; de
   const bytes = metadata.get(detailsKey)[0];
   if (!Buffer.isBuffer(bytes)) return { details: [] };
   try {
-    const all = Status.decode(bytes).details.map(({ typeUrl, value }) => ({
+    const details = Status.decode(bytes).details.map(({ typeUrl, value }) => ({
       type: typeUrl.slice(typeUrl.lastIndexOf('/') + 1),
       value,
     }));
-    const info = all.find((detail) => detail.type === errorInfoType);
-    const details = all.filter((detail) => detail !== info);
+    const info = details.find((detail) => detail.type === errorInfoType);
     if (info === undefined) return { details };
     const { reason, domain } = ErrorInfo.decode(info.value);
     return { reason, domain, details };

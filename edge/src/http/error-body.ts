@@ -1,5 +1,5 @@
 import { type DescField, type DescMessage, type Registry } from '@bufbuild/protobuf';
-import { errorInfo, type ErrorDetail } from '@weft/chassis/errors';
+import { detailsWithInfo, type ErrorDetail } from '@weft/chassis/errors';
 import { BadRequest } from '@weft/proto/google/rpc/error_details';
 import { lowerCamelCase } from '../codec/field-mask.ts';
 import { JsonPrinter } from '../codec/message-to-json.ts';
@@ -9,7 +9,6 @@ import type { Failure } from './faults.ts';
 
 const typePrefix = 'type.googleapis.com/';
 const badRequestType = 'google.rpc.BadRequest';
-const errorInfoType = 'google.rpc.ErrorInfo';
 
 /** Prints failures as AIP-193 wants them: `{"error": {code, message, status, details}}`. */
 export class ErrorPrinter {
@@ -27,9 +26,9 @@ export class ErrorPrinter {
    * `request` is the method's request, for the names of its fields.
    */
   print({ status, error, named }: Failure, domain: string, request?: DescMessage): string {
-    const hasInfo = error.details.some((detail) => detail.type === errorInfoType);
-    const details = hasInfo ? error.details : [errorInfo(error, domain), ...error.details];
-    const printed = details.map((detail) => this.detail(renamed(detail, named ? undefined : request)));
+    const printed = detailsWithInfo(error, domain).map((detail) =>
+      this.detail(renamed(detail, named ? undefined : request)),
+    );
     const message = JSON.stringify(error.message);
     return `{"error":{"code":${status},"message":${message},"status":"${error.code}","details":[${printed.join(',')}]}}`;
   }

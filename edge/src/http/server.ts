@@ -1,8 +1,11 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { ErrorPrinter } from './error-body.ts';
 import { HttpFault, type Failure } from './faults.ts';
 import type { Limits } from '../limits.ts';
+
+// Not imported: an ES import of node:http touches the getters of WebSocket and so loads undici, 13 MB.
+const { createServer } = process.getBuiltinModule('node:http');
 
 export interface HttpServer {
   /** Opens the port, 0 for any; answers which. Rejects when it cannot be had. */
