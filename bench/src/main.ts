@@ -5,7 +5,8 @@ import { measureReads, memory } from './reads.ts';
 
 // Prints figures of this machine; asserts nothing. Needs /proc, so Linux.
 
-const idleMs = 10_000;
+/** V8 gives memory back when a process has been idle for a while. */
+const idleMs = 60_000;
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 

@@ -24,7 +24,8 @@ export async function measureReads(system: PrivateSystem): Promise<string> {
   const products = await allProducts(system.url);
   const client = new HttpClient(system.url, 32);
   const read = (index: number) => client.send('GET', `/v1/products/${products[index % products.length]?.id}`);
-  await closedLoop({ workers: 32, count: 5_000, seconds: 10 }, read);
+  // Until the heaps have the size that this load needs.
+  await closedLoop({ workers: 32, count: 20_000, seconds: 30 }, read);
   await sleep(settleMs);
   const before = memory(system);
   const cpu = () => (['edge', 'catalog'] as const).map((name) => cpuMs(system.pid(name)));
