@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean call load demo test check generate build format bench
+.PHONY: help up down status logs clean call load demo test check generate build format docs bench
 
 WEFT := sh tools/bootstrap.sh
 # A program of node_modules, under the right Node.
@@ -56,6 +56,10 @@ build: ## compiles everything
 format: ## formats everything
 	@$(WEFT) prepare
 	$(RUN) oxfmt
+
+docs: ## what the documents show of the contracts: the picture of each saga
+	@$(WEFT) prepare
+	@$(RUN) node tools/dist/docs.js
 
 bench: ## measures: start, memory, orders, reads; asserts nothing
 	@$(WEFT) prepare
