@@ -15,6 +15,8 @@ const containerTimeoutMs = 180_000;
 export interface Sources {
   readonly etcd: Source;
   readonly database: Source;
+  /** The Debian packages that were installed to get there. */
+  readonly installed: readonly string[];
 }
 export type Source = { readonly kind: 'given'; readonly url: string } | { readonly kind: 'local' | 'docker' };
 
@@ -40,6 +42,7 @@ export async function chooseSources(environment: NodeJS.ProcessEnv = process.env
     return url === undefined || url === '' ? { kind: 'local' } : { kind: 'given', url };
   };
   const sources = { etcd: given('ETCD_URL'), database: given('DATABASE_ADMIN_URL') };
+  let installed: readonly string[] = [];
   const wanted: ServerBinary[] = [];
   if (sources.etcd.kind === 'local') wanted.push('etcd');
   if (sources.database.kind === 'local') wanted.push('mariadbd');
@@ -48,9 +51,9 @@ export async function chooseSources(environment: NodeJS.ProcessEnv = process.env
     if (missing.includes('etcd')) sources.etcd = { kind: 'docker' };
     if (missing.includes('mariadbd')) sources.database = { kind: 'docker' };
   } else {
-    await ensureLocalServers(missing);
+    installed = await ensureLocalServers(missing);
   }
-  return sources;
+  return { ...sources, installed };
 }
 
 /** Starts etcd unless it runs. Its data are leases, so it starts empty. `url` is as REGISTRY takes it. */

@@ -42,7 +42,7 @@ async function bringUp(ports: Ports, processes: Processes, steps: Steps): Promis
   const sources = await steps.run(
     'etcd and a database',
     () => chooseSources(),
-    () => undefined,
+    ({ installed }) => (installed.length > 0 ? `installed ${installed.join(', ')}` : undefined),
   );
   await assertFree(needed(ports, processes, sources));
   const place = { folder, ports, processes };
