@@ -1,3 +1,6 @@
+# Variables of `make up`: EDGE_PORT, CATALOG_PORT, IDENTITY_PORT, ORDERING_PORT, the same with _ADMIN_PORT,
+# ETCD_PORT, ETCD_PEER_PORT, DATABASE_PORT; ETCD_URL and DATABASE_ADMIN_URL for servers that run already;
+# WEFT_FOLDER (.weft) for a second system beside the first.
 .DEFAULT_GOAL := help
 .PHONY: help up down status logs clean call load demo test check generate build format docs bench
 
@@ -37,7 +40,7 @@ load: ## orders and reads at a steady rate: RATE=50 SECONDS=60
 
 test: ## every test, on its own etcd and database; one package: ONLY=services/catalog
 	@$(WEFT) servers
-	@NODE_OPTIONS=--experimental-vm-modules $(RUN) jest $(ONLY)
+	@NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' $(RUN) jest $(ONLY)
 
 check: ## what CI runs: format, lint, types, contracts, lockfile, every test
 	@$(WEFT) prepare

@@ -27,7 +27,7 @@ export class Processes {
   readonly #started = new Set<string>();
   #closed = false;
 
-  /** @param options.detached Whether they outlive this process. */
+  /** @param options.detached Whether they outlive this process. If not, the folder goes with it too. */
   constructor(options: { readonly folder: string; readonly detached: boolean }) {
     this.#folder = options.folder;
     this.#detached = options.detached;
@@ -53,7 +53,8 @@ export class Processes {
     await this.end(spec.name);
     if (this.#closed) throw new Error(`${spec.name} is not started any more`);
     const logFile = this.logFile(spec.name);
-    const server = new ServerProcess({ ...spec, logFile, detached: this.#detached });
+    const lifetime = this.#detached ? { detached: true } : { detached: false, temporaryFolder: this.#folder };
+    const server = new ServerProcess({ ...spec, logFile, ...lifetime });
     this.record({
       name: spec.name,
       pid: server.pid,
