@@ -87,13 +87,14 @@ export class Rest {
     return Number(balance.units ?? 0) * 100 + Number(balance.nanos ?? 0) / 10_000_000;
   }
 
-  /** The order once it is no longer PENDING. */
+  /** The order once it is no longer PENDING. Asks again when the shop is too busy or away to answer. */
   async settled(token: string, orderId: string, timeoutMs = 40_000): Promise<Json> {
-    return until(
-      async () => expectOk(await this.get(`/v1/orders/${orderId}`, token)),
-      (order) => order.status !== 'PENDING',
+    const answer = await until(
+      () => this.get(`/v1/orders/${orderId}`, token),
+      ({ status, body }) => status < 500 && body.status !== 'PENDING',
       timeoutMs,
     );
+    return expectOk(answer);
   }
 }
 

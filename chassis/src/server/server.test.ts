@@ -214,7 +214,7 @@ test('details and pushback of a ServiceError cross the wire', async () => {
     reason: 'INVALID_ARGUMENT',
     domain: 'echo',
     message: 'items[0].quantity: must be positive',
-    details: [{ type: 'google.rpc.BadRequest' }],
+    details: [{ type: 'google.rpc.ErrorInfo' }, { type: 'google.rpc.BadRequest' }],
   });
   await expect(echo.fail('busy')).rejects.toMatchObject({ reason: 'BUSY', retryAfterMs: 1500 });
   await expect(echo.fail('surrogate')).rejects.toMatchObject({ message: 'half \ufffd of a pair\n' });
@@ -227,7 +227,7 @@ test('what else a handler throws is INTERNAL, told to the log and not to the cal
     code: 'INTERNAL',
     reason: 'INTERNAL',
     message: 'internal error',
-    details: [],
+    details: [{ type: 'google.rpc.ErrorInfo' }],
   });
   const line = log.find((entry) => entry['method'] === '/test.Echo/fail' && entry['level'] === 'error');
   expect(JSON.stringify(line)).toContain('SELECT * FROM secrets');

@@ -15,5 +15,7 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': beside('jest-transform') },
   globalSetup: beside('jest-setup'),
+  // Generous: a machine may be busy, and no test passes or fails by time alone.
+  testTimeout: 30_000,
   globalTeardown: beside('jest-teardown'),
 };
