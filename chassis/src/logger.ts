@@ -1,5 +1,6 @@
 import { trace } from '@opentelemetry/api';
-import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
+import { errorForLog } from './error-log.ts';
 
 export type { Logger };
 
@@ -22,7 +23,7 @@ export function createLogger(
     base: { service: options.name, pid: process.pid },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
-    serializers: { err: stdSerializers.errWithCause },
+    serializers: { err: errorForLog },
     redact: [...secrets, ...secrets.map((key) => `*.${key}`)],
     mixin: () => {
       const span = trace.getActiveSpan()?.spanContext();
