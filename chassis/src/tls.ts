@@ -30,9 +30,12 @@ export function spiffeId(trustDomain: string, workload: string): string {
 /**
  * The workload in a certificate, from Node's `subjectaltname`. A certificate of the mesh has exactly
  * one URI (X.509-SVID, section 2), in this trust domain and with a path; undefined for any other.
+ *
+ * Node sets a name in quotes that has a comma in it, and could pass for several: the mesh has none such.
  */
 export function workloadOf(subjectAltName: string | undefined, trustDomain: string): string | undefined {
-  const uris = (subjectAltName ?? '').split(', ').filter((name) => name.startsWith('URI:'));
+  if (subjectAltName === undefined || subjectAltName.includes('"')) return undefined;
+  const uris = subjectAltName.split(', ').filter((name) => name.startsWith('URI:'));
   const prefix = `URI:spiffe://${trustDomain}/`;
   const [uri] = uris;
   if (uri === undefined || uris.length > 1 || !uri.startsWith(prefix)) return undefined;
