@@ -1,3 +1,4 @@
+import './strict-text.ts';
 import { ServiceError } from '../errors.ts';
 import type { ServedCall } from './served-call.ts';
 
