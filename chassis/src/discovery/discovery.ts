@@ -1,6 +1,7 @@
 import type { Contract } from '../contract.ts';
 import { etcdRegistry, etcdResolver, type EtcdOptions } from './etcd/etcd.ts';
-import { dnsResolver, parseAddressList, staticResolver } from './listed.ts';
+import { dnsResolver } from './dns.ts';
+import { parseAddressList, staticResolver } from './listed.ts';
 import type { Registry, Resolver } from './registry.ts';
 
 /** What REGISTRY names. */
@@ -12,7 +13,7 @@ export interface Discovery {
 
 /**
  * Opens what REGISTRY names: `etcd://host:port[,host:port][/prefix]`, `static:<list or file>` or
- * `dns:host:port`. Connects to nothing yet. Throws when it is none of these, with what is wrong.
+ * `dns:host:port` (see dns.ts). Connects to nothing yet. Throws when it is none of these, with what is wrong.
  */
 export function openDiscovery(url: string, contract: Contract, options: EtcdOptions): Discovery {
   const [scheme = ''] = url.split(':', 1);
