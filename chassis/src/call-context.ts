@@ -16,7 +16,7 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** The workload that called, from its certificate. */
   readonly caller: string;
-  /** The user on whose behalf it called, if it sent a valid token. */
+  /** The user on whose behalf it called; only methods whose access rule is `user` or `roles` know one. */
   readonly user?: User | undefined;
   /** The user's token, as sent; calls made while serving this one carry it on. */
   readonly token?: string | undefined;

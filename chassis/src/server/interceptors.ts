@@ -74,8 +74,8 @@ export const deadline: Interceptor = async (call, next) => {
 };
 
 /**
- * Who calls: the workload in the certificate and, if a token came along, the user. A token that is
- * not valid fails the call only where the method needs a user; elsewhere it counts as none.
+ * Who calls: the workload in the certificate and, where the method needs one, the user in the token.
+ * Other methods take no notice of a token: neither an expired one nor the want of keys can fail them.
  */
 export function identity(trustDomain: string, tokens: TokenVerifier | undefined): Interceptor {
   // One entry per certificate, and there are as many as workloads.
@@ -98,13 +98,8 @@ export function identity(trustDomain: string, tokens: TokenVerifier | undefined)
     call.caller = caller;
     call.token = bearer(call);
     const { kind } = call.method.access;
-    if (call.token !== undefined && tokens !== undefined && kind !== 'services' && kind !== 'denied') {
-      try {
-        call.user = await tokens.verify(call.token);
-      } catch (error) {
-        if (kind !== 'public') throw error;
-      }
-    }
+    if (call.token !== undefined && tokens !== undefined && (kind === 'user' || kind === 'roles'))
+      call.user = await tokens.verify(call.token);
     await next(call);
   };
 }

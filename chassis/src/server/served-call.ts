@@ -102,7 +102,8 @@ export class ServedCall implements CallContext {
    */
   lost(): void {
     if (this.#ended) return;
-    const late = this.deadlineMs !== undefined && Date.now() >= this.deadlineMs;
+    // A timer may fire a little before the clock says so.
+    const late = this.deadlineMs !== undefined && Date.now() + 2 >= this.deadlineMs;
     this.abort(
       late
         ? new ServiceError('DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED', 'the deadline passed')
