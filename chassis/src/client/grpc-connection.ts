@@ -157,6 +157,11 @@ class GrpcConnection implements Connection {
     if (running.unsent || (status.code === grpcStatus.UNAVAILABLE && this.#unsent(running)))
       return new ServiceError('UNAVAILABLE', notSent, 'the instance cannot be reached');
     const error = fromStatus(status, codeOf(status));
+    // grpc-js's own text names the instance's address.
+    if (error.domain === undefined && status.code === grpcStatus.DEADLINE_EXCEEDED)
+      return new ServiceError('DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED', 'the deadline passed', {
+        cause: error,
+      });
     const broken = error.domain === undefined && !running.cancelled && isTransport(status);
     return broken
       ? new ServiceError('UNAVAILABLE', connectionLost, 'the connection to the instance broke', {

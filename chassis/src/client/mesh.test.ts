@@ -124,8 +124,9 @@ test('the wait that a server asks for is kept, unless the deadline is before', a
 test('retries are bounded by a budget when everything fails', async () => {
   const { mesh, calls } = played({ 'a:1': fails('UNAVAILABLE', 'TEST', 0) });
   const count = 1_000;
+  const startedAt = Date.now();
   await Promise.allSettled(Array.from({ length: count }, () => mesh.unary(read, body)));
-  expect(calls.length - count).toBeLessThan(count * 0.2 + 130);
+  expect(calls.length - count).toBeLessThanOrEqual(count * 0.2 + 10 + (Date.now() - startedAt) / 100);
 });
 
 test('an instance that keeps failing is set aside, but never more than half', async () => {

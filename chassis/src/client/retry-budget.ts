@@ -1,14 +1,14 @@
 const sharePerCall = 0.2;
 const perSecond = 10;
-const most = 200;
+const most = 100;
 
 /**
- * How many retries a service may be sent: 20% of its calls and 10 a second, saved up to 200. Keeps a
+ * How many retries a service may be sent: 20% of its calls and 10 a second, saved up to 100. Keeps a
  * service that is down from being flooded by its callers (gRFC A6; Google SRE book, chapter 21).
  */
 export class RetryBudget {
   readonly #now: () => number;
-  #tokens = 100;
+  #tokens = perSecond;
   #at: number;
 
   constructor(now: () => number = Date.now) {
