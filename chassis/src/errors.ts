@@ -83,13 +83,17 @@ export class ServiceError extends Error {
 
 /** INVALID_ARGUMENT that names every wrong field, as `google.rpc.BadRequest`. */
 export function invalidArgument(...violations: readonly FieldViolation[]): ServiceError {
-  const message = violations.map((v) => `${v.field}: ${v.description}`).join('; ');
   const value = BadRequest.encode({
     fieldViolations: violations.map((v) => ({ reason: '', localizedMessage: undefined, ...v })),
   }).finish();
-  return new ServiceError('INVALID_ARGUMENT', 'INVALID_ARGUMENT', message, {
+  return new ServiceError('INVALID_ARGUMENT', 'INVALID_ARGUMENT', violationsText(violations), {
     details: [{ type: 'google.rpc.BadRequest', value }],
   });
+}
+
+/** The message of `invalidArgument`. */
+export function violationsText(violations: readonly FieldViolation[]): string {
+  return violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
 }
 
 export const errorInfoType = 'google.rpc.ErrorInfo';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { BadRequest, ErrorInfo } from '@weft/proto/google/rpc/error_details';
+import { BadRequest, DebugInfo, ErrorInfo } from '@weft/proto/google/rpc/error_details';
 import { Status } from '@weft/proto/google/rpc/status';
 import { json, send } from './testing/http.ts';
 import { startLibrary, type Library } from './testing/library.ts';
@@ -91,6 +91,34 @@ test('details are passed on in order, field paths in JSON names, and an unknown 
     },
     { '@type': 'type.googleapis.com/google.rpc.Help', value: '/w==' },
   ]);
+});
+
+test("a wrong field has its JSON name in the upstream's message too, and debug details stay inside", async () => {
+  const violation = {
+    field: 'some_field',
+    description: 'is some_field',
+    reason: '',
+    localizedMessage: undefined,
+  };
+  const status = Status.encode({
+    code: 3,
+    message: '',
+    details: [
+      typed('google.rpc.BadRequest', BadRequest.encode({ fieldViolations: [violation] }).finish()),
+      typed(
+        'google.rpc.DebugInfo',
+        DebugInfo.encode({ stackEntries: ['at secret.ts'], detail: '' }).finish(),
+      ),
+    ],
+  }).finish();
+  const messageOf = async (message: string) => {
+    const sent = json({ code: 3, message, status: Buffer.from(status).toString('base64') });
+    const answer = await call('POST', '/v1/fail', sent);
+    expect(answer.text).not.toContain('secret.ts');
+    return answer.json.error.message;
+  };
+  expect(await messageOf('some_field: is some_field')).toBe('someField: is some_field');
+  expect(await messageOf('the some_field of others')).toBe('the some_field of others');
 });
 
 test('headers become metadata, and metadata headers, but for those of the hop and of the edge', async () => {

@@ -49,6 +49,11 @@ test.each([
   expect(answer.split(' ')[1]).toBe(String(status));
 });
 
+test('what follows a good request on its connection and is none is refused after its answer', async () => {
+  const answers = await raw(library.port, 'GET /v1/books/1 HTTP/1.1\r\nhost: x\r\n\r\nBROKEN\r\n\r\n');
+  expect(answers.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400']);
+});
+
 test('the target may name the authority; a byte that needs encoding is refused', async () => {
   const get = (target: string) =>
     raw(
@@ -72,6 +77,12 @@ test('an upstream that is away is UNAVAILABLE, without a word about its address'
   const answer = await send(away.url, 'POST', '/v1/echo', json({}, { 'x-server-timeout': '1' }));
   expect(answer.status).toBe(503);
   expect(answer.text).not.toMatch(/127\.0\.0\.1|ECONN/);
+});
+
+test('a deadline that passes is told without a word about the instance', async () => {
+  const answer = await send(library.url, 'POST', '/v1/hang', json({}, { 'x-server-timeout': '0.2' }));
+  expect([answer.status, answer.json.error.message]).toEqual([504, 'the deadline passed']);
+  expect(answer.text).not.toMatch(/127\.0\.0\.1|pick/);
 });
 
 test('above the limit of requests in flight, more are refused at once', async () => {

@@ -257,6 +257,12 @@ test.each<[string, string, Sent, number, string, string]>([
   expect(answer.headers['x-content-type-options']).toBe('nosniff');
 });
 
+test.each(['[]', 'null', '"x"', '1'])('the body %s is no message, and no field is named', async (body) => {
+  const { json: answer } = await call('POST', '/v1/echo', json(body));
+  expect(answer.error.message).toMatch(/^the body must be an object \(acme.v1.Everything\), not /);
+  expect(answer.error.details).toHaveLength(1);
+});
+
 test('a wrong field is a BadRequest detail under its JSON name', async () => {
   const { json: body } = await call('POST', '/v1/echo', json({ inner: { number_of_things: 'x' } }));
   expect(body.error.details[1]).toEqual({

@@ -1,5 +1,5 @@
 import { type DescField, type DescMessage, type Registry } from '@bufbuild/protobuf';
-import { detailsWithInfo, type ErrorDetail } from '@weft/chassis/errors';
+import { detailsWithInfo, violationsText, type ErrorDetail } from '@weft/chassis/errors';
 import { BadRequest } from '@weft/proto/google/rpc/error_details';
 import { lowerCamelCase } from '../codec/field-mask.ts';
 import { JsonPrinter } from '../codec/message-to-json.ts';
@@ -9,6 +9,8 @@ import type { Failure } from './faults.ts';
 
 const typePrefix = 'type.googleapis.com/';
 const badRequestType = 'google.rpc.BadRequest';
+/** Stack traces and the like, which are for developers alone (AIP-193). */
+const debugInfoType = 'google.rpc.DebugInfo';
 
 /** Prints failures as AIP-193 wants them: `{"error": {code, message, status, details}}`. */
 export class ErrorPrinter {
@@ -26,11 +28,11 @@ export class ErrorPrinter {
    * `request` is the method's request, for the names of its fields.
    */
   print({ status, error, named }: Failure, domain: string, request?: DescMessage): string {
-    const printed = detailsWithInfo(error, domain).map((detail) =>
-      this.detail(renamed(detail, named ? undefined : request)),
-    );
-    const message = JSON.stringify(error.message);
-    return `{"error":{"code":${status},"message":${message},"status":"${error.code}","details":[${printed.join(',')}]}}`;
+    const details = detailsWithInfo(error, domain).filter(({ type }) => type !== debugInfoType);
+    const told = named ? { message: error.message, details } : renamed(error.message, details, request);
+    const message = JSON.stringify(told.message);
+    const printed = told.details.map((detail) => this.detail(detail)).join(',');
+    return `{"error":{"code":${status},"message":${message},"status":"${error.code}","details":[${printed}]}}`;
   }
 
   /** A detail of an unknown type, or one that cannot be read, is printed with its bytes: it must not hide the error. */
@@ -49,15 +51,31 @@ export class ErrorPrinter {
   }
 }
 
-/** Field paths in JSON names, as google/rpc/error_details.proto has them in JSON. */
-function renamed(detail: ErrorDetail, request: DescMessage | undefined): ErrorDetail {
-  if (detail.type !== badRequestType || request === undefined) return detail;
+interface Told {
+  readonly message: string;
+  readonly details: readonly ErrorDetail[];
+}
+
+/**
+ * Field paths in JSON names, as google/rpc/error_details.proto has them in JSON; in the message too, where
+ * it is made of them (invalidArgument).
+ */
+function renamed(message: string, details: readonly ErrorDetail[], request: DescMessage | undefined): Told {
+  const index = details.findIndex(({ type }) => type === badRequestType);
+  const detail = details[index];
+  if (detail === undefined || request === undefined) return { message, details };
   try {
     const badRequest = BadRequest.decode(detail.value);
+    const before = violationsText(badRequest.fieldViolations);
     for (const violation of badRequest.fieldViolations) violation.field = jsonPath(request, violation.field);
-    return { type: detail.type, value: BadRequest.encode(badRequest).finish() };
+    const value = BadRequest.encode(badRequest).finish();
+    return {
+      message: message === before ? violationsText(badRequest.fieldViolations) : message,
+      details: details.with(index, { type: badRequestType, value }),
+    };
   } catch {
-    return detail;
+    // Not what its type says: printed as it came.
+    return { message, details };
   }
 }
 

@@ -57,6 +57,8 @@ export class HttpFault extends Error {
 export function failureOf(error: unknown): Failure {
   if (error instanceof HttpFault) return error.failure;
   if (error instanceof ServiceError) return ofService(error);
+  if (error instanceof FieldFault && error.field === '')
+    return ofService(new ServiceError('INVALID_ARGUMENT', 'MALFORMED_BODY', `the body ${error.message}`));
   if (error instanceof FieldFault)
     return { ...ofService(invalidArgument({ field: error.field, description: error.message })), named: true };
   if (error instanceof JsonTextError) {

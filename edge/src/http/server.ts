@@ -98,9 +98,14 @@ function fault(status: number, reason: string, message: string): Failure {
 }
 
 function refuse(socket: Socket, failure: Failure, errors: ErrorPrinter, domain: string): void {
-  // A request in flight on the same connection may have begun its answer: nothing may be put into it.
-  const begun = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage;
-  if (!socket.writable || begun?.headersSent === true) {
+  const current = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
+  // Requests before this one on the same connection (pipelining) are answered first.
+  if (current?.req.complete === true) {
+    current.once('close', () => refuse(socket, failure, errors, domain));
+    return;
+  }
+  // An answer that has begun may get nothing put into it.
+  if (!socket.writable || current?.headersSent === true) {
     socket.destroy();
     return;
   }
