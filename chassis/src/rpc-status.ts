@@ -29,7 +29,10 @@ export function toStatus(error: ServiceError, domain: string): StatusObject {
 export function fromStatus(status: StatusObject, fallbackReason: string): ServiceError {
   const pushback = status.metadata.get(pushbackKey)[0];
   const { reason, domain, details } = readDetails(status.metadata);
-  return new ServiceError(codeName(status.code), reason ?? fallbackReason, status.details, {
+  const code = codeName(status.code);
+  // grpc-js's own text names the address of the instance.
+  const own = code === 'DEADLINE_EXCEEDED' && reason === undefined;
+  return new ServiceError(code, reason ?? fallbackReason, own ? 'no answer in time' : status.details, {
     details,
     domain,
     // gRFC A6: a value that is no number means "do not retry".
