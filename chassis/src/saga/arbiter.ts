@@ -30,6 +30,9 @@ import type { Arbiter, ArbiterOptions, Body, Header, WithSaga } from './types.ts
 /** The reason of a saga that nobody decided in time. */
 export const deadlineReason = 'DEADLINE_EXCEEDED';
 
+/** How many sagas one sweep aborts at most. */
+const sweepLimit = 64;
+
 /**
  * Decides one saga: whoever changes the service's own row first, commit or abort, has decided; the same
  * transaction queues the message that tells every participant.
@@ -155,29 +158,32 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
   };
 
   /**
-   * Aborts the sagas whose deadline has passed by the database's clock, up to 64; answers how many it
-   * looked at. One that another instance or a decision has locked is passed over.
+   * Aborts the sagas whose deadline has passed by the database's clock, up to 64; answers whether there
+   * may be more. One that another instance or a decision has locked is passed over.
    */
-  async sweep(): Promise<number> {
-    const due = await dueSagas(this.#parts.database.kysely, this.#graph.name, 64);
+  async sweep(): Promise<boolean> {
+    const due = await dueSagas(this.#parts.database.kysely, this.#graph.name, sweepLimit);
+    let aborted = 0;
     for (const sagaId of due)
       try {
-        await this.#expire(sagaId);
+        if (await this.#expire(sagaId)) aborted++;
       } catch (error) {
         // One that cannot be aborted does not keep the others waiting.
         this.#parts.logger.error({ sagaId, err: error }, 'a saga past its deadline could not be aborted');
       }
-    return due.length;
+    return due.length === sweepLimit && aborted > 0;
   }
 
-  async #expire(sagaId: string): Promise<void> {
-    await this.#parts.database.transaction(
+  /** Answers whether it did. */
+  #expire(sagaId: string): Promise<boolean> {
+    return this.#parts.database.transaction(
       async (tx) => {
         const row = await lockSaga(tx, this.#graph.name, sagaId, { skipLocked: true });
-        if (row?.state !== 'PENDING') return;
+        if (row?.state !== 'PENDING') return false;
         const header = headerOf(sagaId, row, this.#parts.workload);
         if (!(await this.#options.reject(tx, header, deadlineReason))) throw undecided(header);
         await this.#aborted(tx, row, header, deadlineReason, this.#options.start.path);
+        return true;
       },
       { idempotent: true },
     );

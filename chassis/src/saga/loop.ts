@@ -4,8 +4,8 @@ const mostPauseMs = 2_000;
 
 /**
  * Does something again and again, a random time between `minMs` and `maxMs` after it has ended, or
- * sooner when woken. While it fails the pauses double, 2 s at most; the first failure of a row of them
- * is logged, and that it works again.
+ * sooner when woken, or at once while `work` answers that there is more. While it fails the pauses double,
+ * 2 s at most; the first failure of a row of them is logged, and that it works again.
  */
 export class Loop {
   readonly #options: {
@@ -13,7 +13,7 @@ export class Loop {
     minMs: number;
     maxMs: number;
     logger: Logger;
-    work: () => Promise<void>;
+    work: () => Promise<boolean | void>;
   };
   #timer: NodeJS.Timeout | undefined;
   #wakeAtMs = Infinity;
@@ -26,7 +26,8 @@ export class Loop {
     readonly minMs: number;
     readonly maxMs: number;
     readonly logger: Logger;
-    readonly work: () => Promise<void>;
+    /** Answers true when it left something to do, and got something done. */
+    readonly work: () => Promise<boolean | void>;
   }) {
     this.#options = options;
   }
@@ -64,8 +65,9 @@ export class Loop {
 
   async #run(): Promise<void> {
     const { name, minMs, maxMs, logger, work } = this.#options;
+    let more = false;
     try {
-      await work();
+      more = (await work()) === true;
       if (this.#failures > 0) logger.info({ loop: name }, 'works again');
       this.#failures = 0;
     } catch (error) {
@@ -73,7 +75,7 @@ export class Loop {
     }
     this.#running = undefined;
     if (!this.#started) return;
-    const pauseMs = minMs + Math.random() * (maxMs - minMs);
+    const pauseMs = more ? 0 : minMs + Math.random() * (maxMs - minMs);
     const slowedMs =
       this.#failures === 0 ? pauseMs : Math.min(Math.max(mostPauseMs, maxMs), pauseMs * 2 ** this.#failures);
     this.#wakeAtMs = Math.min(this.#wakeAtMs, performance.now() + slowedMs);

@@ -112,22 +112,12 @@ export async function takeBack(tx: Executor, sagaId: string, path: string): Prom
 /**
  * Claims up to `limit` due rows of one target: no other relay has them for the lease. Rows that another
  * one is claiming at this moment are passed over. Never by `id > cursor`, which loses rows when commits
- * are reordered.
+ * are reordered. Parked rows only take the room that pending ones leave.
  */
 export async function claim(tx: Executor, target: string, limit: number): Promise<OutboxRow[]> {
   const leaseEndsMs = performance.now() + leaseMs;
-  // Without ORDER BY it follows the index, oldest first, and locks no row beyond the limit.
-  const { rows } = await execute<
-    Omit<OutboxRow, 'expired' | 'leaseEndsMs' | 'ageMs'> & { expired: number; ageUs: string }
-  >(
-    tx,
-    `SELECT msg_id AS msgId, saga_id AS sagaId, target, method, kind, state, payload, traceparent, tracestate,
-      epoch + 1 AS epoch, attempts, TIMESTAMPDIFF(MICROSECOND, created_at, UTC_TIMESTAMP(3)) AS ageUs,
-      COALESCE(expires_at <= UTC_TIMESTAMP(3), 0) AS expired
-      FROM saga_outbox WHERE target = ? AND state IN ('pending', 'parked') AND next_at <= UTC_TIMESTAMP(3)
-      LIMIT ${Math.trunc(limit)} FOR UPDATE SKIP LOCKED`,
-    [target],
-  );
+  const rows = await lockDue(tx, target, 'pending', limit);
+  if (rows.length < limit) rows.push(...(await lockDue(tx, target, 'parked', limit - rows.length)));
   if (rows.length === 0) return [];
   await defer(tx, [
     {
@@ -143,6 +133,27 @@ export async function claim(tx: Executor, target: string, limit: number): Promis
     expired: Number(row.expired) === 1,
     leaseEndsMs,
   }));
+}
+
+type DueRow = Omit<OutboxRow, 'expired' | 'leaseEndsMs' | 'ageMs'> & { expired: number; ageUs: string };
+
+/** Without ORDER BY it follows the index, oldest first, and locks no row beyond the limit. */
+async function lockDue(
+  tx: Executor,
+  target: string,
+  state: OutboxRow['state'],
+  limit: number,
+): Promise<DueRow[]> {
+  const { rows } = await execute<DueRow>(
+    tx,
+    `SELECT msg_id AS msgId, saga_id AS sagaId, target, method, kind, state, payload, traceparent, tracestate,
+      epoch + 1 AS epoch, attempts, TIMESTAMPDIFF(MICROSECOND, created_at, UTC_TIMESTAMP(3)) AS ageUs,
+      COALESCE(expires_at <= UTC_TIMESTAMP(3), 0) AS expired
+      FROM saga_outbox WHERE target = ? AND state = ? AND next_at <= UTC_TIMESTAMP(3)
+      LIMIT ${Math.trunc(limit)} FOR UPDATE SKIP LOCKED`,
+    [target, state],
+  );
+  return rows;
 }
 
 /** Those of `targets` that have a row due. */

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test, jest } from '@jest/globals';
 import { execute } from '../data/statement.ts';
+import { bytesToUuid } from '../data/uuid.ts';
 import { ServiceError } from '../errors.ts';
 import { claim, deleteDelivered, recordFailure } from './outbox.ts';
 import { methods } from './toy-contract.test.support.ts';
@@ -90,6 +91,25 @@ test('a poisonous message is parked after 3 attempts, and delays no other', asyn
   await eventually(async () => (await parked()).length > 0);
   expect(await parked()).toMatchObject([{ attempts: 3, last_code: 'INVALID_ARGUMENT' }]);
   expect(await shop.status(poisoned)).toBe('PENDING');
+});
+
+test('parked messages that are due take no room from pending ones', async () => {
+  await open();
+  const user = await shop.buyer(9);
+  await Promise.all(Array.from({ length: 4 }, () => shop.order(user, 1)));
+  const { office } = databases;
+  await execute(office.kysely, "UPDATE saga_outbox SET state = 'parked', next_at = UTC_TIMESTAMP(3)");
+  const id = await shop.order(user, 1);
+  await lapse(databases);
+  const states = async () =>
+    (await office.transaction((tx) => claim(tx, 'toy.Store', 2))).map((row) => [
+      row.state,
+      bytesToUuid(row.sagaId) === id,
+    ]);
+  expect(await states()).toEqual([
+    ['pending', true],
+    ['parked', false],
+  ]);
 });
 
 test('a failing message of one kind does not stop the others to the same target', async () => {

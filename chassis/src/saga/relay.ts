@@ -14,6 +14,7 @@ import { codeOf, isTargetFailure, judge } from './verdict.ts';
 const attemptMs = 2_000;
 /** No attempt starts with less of the lease than its own deadline and this. */
 const leaseMarginMs = 500;
+/** Per target: what waits for one that is away takes no room from the others. */
 const mostQueued = 1_000;
 const claimLimit = 64;
 
@@ -40,7 +41,6 @@ export class Relay<DB> {
   readonly #inFlight = new Set<Promise<void>>();
   readonly #acknowledgements: Acknowledgements;
   readonly #poll: Loop;
-  #queued = 0;
   #running = false;
 
   constructor(options: RelayOptions<DB>) {
@@ -64,7 +64,6 @@ export class Relay<DB> {
   async stop(): Promise<void> {
     this.#running = false;
     this.#queues.clear();
-    this.#queued = 0;
     await this.#poll.stop();
     await Promise.allSettled(this.#inFlight);
     await this.#acknowledgements.flush();
@@ -74,11 +73,9 @@ export class Relay<DB> {
   dispatch(rows: readonly OutboxRow[]): void {
     if (!this.#running) return;
     for (const row of rows) {
-      if (this.#queued >= mostQueued) return;
-      this.#queued++;
       const queue = this.#queues.get(row.target);
       if (queue === undefined) this.#queues.set(row.target, [row]);
-      else queue.push(row);
+      else if (queue.length < mostQueued) queue.push(row);
     }
     // What is sent here outlives the call that queued it.
     runOutsideCall(() => {
@@ -97,7 +94,6 @@ export class Relay<DB> {
     const queue = this.#queues.get(target);
     while (this.#running && queue !== undefined && queue.length > 0 && lane.free(performance.now()) > 0) {
       const row = queue.shift() as OutboxRow;
-      this.#queued--;
       if (row.leaseEndsMs - performance.now() < attemptMs + leaseMarginMs) continue;
       lane.started();
       const attempt: Promise<void> = this.#attempt(row, lane).finally(() => {

@@ -39,24 +39,22 @@ export function createSaga<DB>(options: SagaOptions<DB>): Saga<DB> {
   const instanceId = options.instanceId.slice(0, 64);
   const parts: SagaParts<DB> = { ...options, instanceId, dispatch: (rows) => relay.dispatch(rows) };
   const participant = new Participant(parts);
-  const sweepers: (() => Promise<number>)[] = [];
+  const sweepers: (() => Promise<boolean>)[] = [];
   const handled = new Set<string>();
   const handles = <T>(handler: T, ...methods: readonly { readonly path: string }[]): T => {
     for (const { path } of methods) handled.add(path);
     return handler;
   };
-  const loop = (name: string, minMs: number, maxMs: number, work: () => Promise<void>) =>
+  const loop = (name: string, minMs: number, maxMs: number, work: () => Promise<boolean>) =>
     new Loop({ name, minMs, maxMs, logger, work });
   const loops = [
     loop('saga-sweeper', 500, 1_000, async () => {
-      for (const sweep of sweepers) await sweep();
+      let more = false;
+      for (const sweep of sweepers) more = (await sweep()) || more;
+      return more;
     }),
-    loop('saga-reconciler', 5_000, 10_000, async () => {
-      await reconcile(parts, participant);
-    }),
-    loop('saga-retention', 300_000, 600_000, async () => {
-      await deleteOldSteps(database.kysely);
-    }),
+    loop('saga-reconciler', 5_000, 10_000, async () => (await reconcile(parts, participant)).more),
+    loop('saga-retention', 300_000, 600_000, async () => (await deleteOldSteps(database.kysely)) > 0),
   ];
   let stopObserving = () => {};
   return {
@@ -77,7 +75,7 @@ export function createSaga<DB>(options: SagaOptions<DB>): Saga<DB> {
       return handles(arbiter, start, commit, abort, outcome);
     },
     events: (sagaId) => readEvents(database.kysely, sagaId, workload),
-    reconcile: () => reconcile(parts, participant),
+    reconcile: async () => (await reconcile(parts, participant)).asked,
     run: () => {
       const missing = sagaMethods.filter(({ servedBy, path }) => servedBy === workload && !handled.has(path));
       if (missing.length > 0)
