@@ -101,14 +101,8 @@ async function claimDue(tx: Executor): Promise<DueStep[]> {
     // Assignments run from left to right: the pause is that of the times asked before.
     `UPDATE saga_step SET due_at = UTC_TIMESTAMP(3) + INTERVAL ? * POW(2, LEAST(asked, ?)) SECOND,
       asked = asked + 1
-      WHERE saga_id IN (${placeholders(rows.length)}) AND (saga_id, step) IN (${placeholders(rows.length, 2)})`,
-    [
-      firstPauseSeconds,
-      mostDoublings,
-      // MariaDB finds no index for pairs: by them alone it reads, and locks, the whole table.
-      ...rows.map((row) => row.sagaId),
-      ...rows.flatMap((row) => [row.sagaId, row.step]),
-    ],
+      WHERE (saga_id, step) IN (${placeholders(rows.length, 2)})`,
+    [firstPauseSeconds, mostDoublings, ...rows.flatMap((row) => [row.sagaId, row.step])],
   );
   return rows;
 }
