@@ -1,3 +1,4 @@
+import { defer } from '@weft/chassis/data/statement';
 import { uuidToBytes } from '@weft/chassis/data/uuid';
 import type { Insertable, Kysely, Transaction } from 'kysely';
 import type { LedgerTable, Tables } from './tables.ts';
@@ -125,6 +126,7 @@ function sagaEntry(
   };
 }
 
+/** Written when `tx` commits, so that the wallet is locked for one round trip less. */
 async function record(tx: Tx, entry: Insertable<LedgerTable>): Promise<void> {
-  await tx.insertInto('ledger').values(entry).execute();
+  await defer(tx, [tx.insertInto('ledger').values(entry).compile()]);
 }

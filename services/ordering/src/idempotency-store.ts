@@ -1,6 +1,7 @@
+import { defer, executeBatch } from '@weft/chassis/data/statement';
 import { uuidToBytes } from '@weft/chassis/data/uuid';
-import { sql, type Kysely, type Transaction } from 'kysely';
-import type { Tables } from './tables.ts';
+import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
+import type { IdempotencyTable, Tables } from './tables.ts';
 
 type Tx = Transaction<Tables>;
 
@@ -26,7 +27,7 @@ export async function claim(
   requestHash: Buffer,
   time: { readonly now: Date; readonly keptSince: Date },
 ): Promise<Recorded | undefined> {
-  await tx
+  const insert = tx
     .insertInto('idempotency')
     .values({
       user_id: uuidToBytes(key.userId),
@@ -37,26 +38,29 @@ export async function claim(
     })
     // Never insert-ignore, nor a locking read first: those deadlock when many come at once.
     .onDuplicateKeyUpdate({ seen: sql`seen + 1` })
-    .execute();
-  const row = await tx
+    .compile();
+  const select = tx
     .selectFrom('idempotency')
     .selectAll()
     .where('user_id', '=', uuidToBytes(key.userId))
     .where('request_id', '=', Buffer.from(key.requestId))
     .forUpdate()
-    .executeTakeFirstOrThrow();
+    .compile();
+  const [row] = (await executeBatch<Selectable<IdempotencyTable>>(tx, [insert, select])).rows;
+  if (row === undefined) throw new Error('the record that was just written is gone');
   if (row.response === null || row.created_at < time.keptSince) return undefined;
   return { requestHash: row.request_hash, response: row.response };
 }
 
-/** Records the answer to a claimed request. */
+/** Records the answer to a claimed request, when `tx` commits. */
 export async function record(tx: Tx, key: RequestKey, answer: Recorded, now: Date): Promise<void> {
-  await tx
+  const update = tx
     .updateTable('idempotency')
     .set({ request_hash: answer.requestHash, response: answer.response, created_at: now })
     .where('user_id', '=', uuidToBytes(key.userId))
     .where('request_id', '=', Buffer.from(key.requestId))
-    .execute();
+    .compile();
+  await defer(tx, [update]);
 }
 
 /** Deletes a batch of records from before `time`; whether there may be more. */

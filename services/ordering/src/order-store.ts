@@ -1,3 +1,4 @@
+import { defer } from '@weft/chassis/data/statement';
 import { bytesToUuid, uuidToBytes } from '@weft/chassis/data/uuid';
 import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
 import { currency, type Item, type Status } from './order.ts';
@@ -31,7 +32,7 @@ export interface PricedItem {
 type Db = Kysely<Tables>;
 type Tx = Transaction<Tables>;
 
-/** Inserts a PENDING order. */
+/** Inserts a PENDING order, when `tx` commits. */
 export async function insertOrder(
   tx: Tx,
   order: {
@@ -42,7 +43,7 @@ export async function insertOrder(
   },
 ): Promise<void> {
   const id = uuidToBytes(order.id);
-  await tx
+  const insertRow = tx
     .insertInto('orders')
     .values({
       id,
@@ -54,8 +55,8 @@ export async function insertOrder(
       created_at: order.now,
       updated_at: order.now,
     })
-    .execute();
-  await tx
+    .compile();
+  const insertItems = tx
     .insertInto('order_item')
     .values(
       order.items.map((item, position) => ({
@@ -67,7 +68,8 @@ export async function insertOrder(
         unit_price_minor: null,
       })),
     )
-    .execute();
+    .compile();
+  await defer(tx, [insertRow, insertItems]);
 }
 
 /** The order with its items, if there is one. */
@@ -122,18 +124,19 @@ export async function decide(
   return numUpdatedRows > 0n;
 }
 
-/** Writes the catalog's names and prices, all in one statement. */
+/** Writes the catalog's names and prices, all in one statement, when `tx` commits. */
 export async function priceItems(tx: Tx, id: string, items: readonly PricedItem[]): Promise<void> {
   const cases = (value: (item: PricedItem) => string) =>
     sql.join(
       items.map((item) => sql`WHEN ${uuidToBytes(item.productId)} THEN ${value(item)}`),
       sql` `,
     );
-  await sql`
+  const update = sql`
     UPDATE order_item
     SET name = CASE product_id ${cases((item) => item.name)} ELSE name END,
         unit_price_minor = CASE product_id ${cases((item) => item.unitPriceMinor.toString())} ELSE unit_price_minor END
-    WHERE order_id = ${uuidToBytes(id)}`.execute(tx);
+    WHERE order_id = ${uuidToBytes(id)}`;
+  await defer(tx, [update.compile(tx)]);
 }
 
 async function withItems(db: Db, orders: readonly Selectable<OrdersTable>[]): Promise<StoredOrder[]> {
