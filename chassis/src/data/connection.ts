@@ -3,7 +3,6 @@ import type { Attributes } from '@opentelemetry/api';
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely';
 import type { PoolConnection, ResultSetHeader } from 'mysql2';
 import {
-  isCheckViolation,
   isConnectionError,
   isDuplicateKey,
   isRerunnable,
@@ -12,7 +11,7 @@ import {
   unavailable,
 } from './database-errors.ts';
 import { inStatementSpan } from './statement-span.ts';
-import { sendingOf, type Statement, type Violation } from './statement.ts';
+import { sendingOf, type Statement } from './statement.ts';
 import { timeLimit, withTimeout } from './time-limit.ts';
 
 const statementRuns = 3;
@@ -37,8 +36,7 @@ export class Connection implements DatabaseConnection {
   /** The database has rolled the transaction back; another statement would run outside of it. */
   #givenUp: unknown;
   #deferred: Statement[] = [];
-  #deferredLast: Statement[] = [];
-  readonly #rerunOn = new Set<Violation>();
+  #rerunOnDuplicate = false;
 
   constructor(raw: PoolConnection, attributes: Attributes, statementTimeoutMs: number) {
     this.#raw = raw;
@@ -63,22 +61,20 @@ export class Connection implements DatabaseConnection {
     this.#transaction = 'to-begin';
     this.#givenUp = undefined;
     this.#deferred = [];
-    this.#deferredLast = [];
-    this.#rerunOn.clear();
+    this.#rerunOnDuplicate = false;
   }
 
   /** Fails with UNAVAILABLE, UNKNOWN_COMMIT when the answer is lost. */
   async commit(): Promise<void> {
     if (this.#givenUp !== undefined) throw this.#givenUp;
     if (this.#broken) throw unavailable(Unavailable.lost);
-    const statements = [...this.#deferred, ...this.#deferredLast];
+    const statements = this.#deferred;
     if (this.#transaction === 'open' || statements.length > 0)
       try {
         await this.#send([...statements, plain('COMMIT')]);
       } catch (error) {
         if (this.#broken) throw unavailable(Unavailable.unknownCommit, error);
-        const violation = isDuplicateKey(error) ? 'duplicate' : isCheckViolation(error) ? 'check' : undefined;
-        if (violation === undefined || !this.#rerunOn.has(violation)) throw error;
+        if (!this.#rerunOnDuplicate || !isDuplicateKey(error)) throw error;
         throw new RerunTransaction('another transaction was first', { cause: error });
       }
     this.#transaction = 'none';
@@ -108,8 +104,8 @@ export class Connection implements DatabaseConnection {
       if (sql.includes(';')) throw new Error('a query is one statement, and has no semicolon in it');
     if (sending?.kind === 'deferred') {
       if (this.#transaction === 'none') throw new Error('statements can be deferred in a transaction only');
-      (sending.last ? this.#deferredLast : this.#deferred).push(...statements);
-      for (const violation of sending.rerunOn) this.#rerunOn.add(violation);
+      this.#deferred.push(...statements);
+      this.#rerunOnDuplicate ||= sending.rerunOnDuplicate;
       return { rows: [] };
     }
     for (let run = 1; ; run++) {

@@ -151,36 +151,3 @@ test('a statement with a second one in it is refused before it is sent', async (
   expect(rows).toEqual([{ text: "'; DELETE FROM piece; --" }]);
   expect(await held(1)).toBe(0);
 });
-
-test('a check that what is put off violates runs the work again, which reads what there is by then', async () => {
-  const seen: number[] = [];
-  const take = {
-    sql: 'UPDATE piece SET held = held - 1 WHERE id = 1',
-    parameters: [],
-  };
-  await hold(database.kysely, 1);
-  const outcome = await database.transaction(async (tx) => {
-    const { held: there } = await tx
-      .selectFrom('piece')
-      .select('held')
-      .where('id', '=', 1)
-      .executeTakeFirstOrThrow();
-    seen.push(there);
-    if (there === 0) return 'refused';
-    if (seen.length === 1) await execute(database.kysely, take.sql);
-    await defer(tx, [take], { rerunOn: ['check'] });
-    return 'taken';
-  });
-  expect([outcome, seen]).toEqual(['refused', [1, 0]]);
-  const unasked = await database.transaction((tx) => defer(tx, [take])).catch((error: unknown) => error);
-  expect(isCheckViolation(unasked)).toBe(true);
-});
-
-test('what is put off to be last is sent after what is put off later', async () => {
-  const set = (value: string) => ({ sql: `UPDATE piece SET held = ${value} WHERE id = 1`, parameters: [] });
-  await database.transaction(async (tx) => {
-    await defer(tx, [set('held * 10')], { last: true });
-    await defer(tx, [set('3')]);
-  });
-  expect(await held(1)).toBe(30);
-});

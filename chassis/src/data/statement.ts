@@ -17,12 +17,8 @@ export type Sending =
   | {
       readonly kind: 'deferred';
       readonly statements: readonly Statement[];
-      readonly rerunOn: readonly Violation[];
-      readonly last: boolean;
+      readonly rerunOnDuplicate: boolean;
     };
-
-/** A key or a CHECK that a statement would violate. */
-export type Violation = 'duplicate' | 'check';
 
 const sendings = new WeakMap<CompiledQuery, Sending>();
 
@@ -53,16 +49,14 @@ export async function executeBatch<Row>(
  * those whose result nobody needs. Rows that earlier statements have locked are held for less time so.
  * When one fails the transaction does.
  *
- * @param options `rerunOn`: what, violated by what is put off, runs the transaction again: when it follows
- * from what the transaction has read without a lock, and reads anew then. Default: nothing. `last`: after all
- * that is put off otherwise, whenever that was; for rows that many transactions want. Default: false.
+ * @param options `rerunOnDuplicate`: a key violated by what is put off runs the transaction again.
  */
 export async function defer(
   tx: Executor,
   statements: readonly Statement[],
-  { rerunOn = [], last = false }: { readonly rerunOn?: readonly Violation[]; readonly last?: boolean } = {},
+  { rerunOnDuplicate = false } = {},
 ): Promise<void> {
-  await tx.executeQuery(marked({ kind: 'deferred', statements, rerunOn, last }));
+  await tx.executeQuery(marked({ kind: 'deferred', statements, rerunOnDuplicate }));
 }
 
 /** `(?, ?), (?, ?)`: placeholders of `rows` rows with `columns` columns, or of one row's list when `columns` is 0. */

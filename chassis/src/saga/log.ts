@@ -53,7 +53,7 @@ export async function appendLog(tx: Executor, entry: LogEntry, tail: LogTail): P
         parameters: [uuidToBytes(sagaId), ...values, previous, linkHash(previous, sagaId, values)],
       },
     ],
-    { rerunOn: ['duplicate'] },
+    { rerunOnDuplicate: true },
   );
 }
 
