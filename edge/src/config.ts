@@ -26,6 +26,8 @@ export const edgeSchema = {
   requestMs: count('REQUEST_TIMEOUT_MS', 30 * second),
   keepAliveMs: count('KEEP_ALIVE_TIMEOUT_MS', 65 * second),
   slowClientMs: count('SLOW_CLIENT_TIMEOUT_MS', 30 * second),
+  /** Between the signal to end and the end of listening: for load balancers to look at /readyz. */
+  drainDelayMs: env.integer('DRAIN_DELAY_MS', { default: 500, min: 0, max: 5 * second }),
   heartbeatMs: count('HEARTBEAT_MS', 15 * second),
 } as const;
 

@@ -29,8 +29,11 @@ export interface Edge {
   readonly routes: Routes;
   /** Opens the port, 0 for any; answers which. Rejects when it cannot be had. */
   listen(host: string, port: number): Promise<number>;
-  /** Ends streams with UNAVAILABLE, finishes all other requests, for at most `graceMs`. */
-  drain(graceMs: number): Promise<void>;
+  /**
+   * Ends streams with UNAVAILABLE; serves other requests for `delayMs` (default 0), then finishes those in
+   * flight, for at most `graceMs`.
+   */
+  drain(graceMs: number, delayMs?: number): Promise<void>;
 }
 
 /** An edge over a contract and a mesh. Throws a RouteError for routes that cannot be served as written. */
@@ -61,9 +64,9 @@ export function createEdge(options: EdgeOptions): Edge {
   return {
     routes,
     listen: (host, port) => server.listen(host, port),
-    drain(graceMs) {
+    drain(graceMs, delayMs = 0) {
       draining.abort();
-      return server.drain(graceMs);
+      return server.drain(graceMs, delayMs);
     },
   };
 }

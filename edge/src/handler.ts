@@ -60,7 +60,10 @@ export function createHandler(options: HandlerOptions): Handler {
       return;
     }
     exchange.route = match.value;
-    if (match.value.method.streaming) streams.add(gone);
+    if (match.value.method.streaming) {
+      if (draining.aborted) throw goingAway();
+      streams.add(gone);
+    }
     await checkAccess(request, match.value.method, tokens);
     await transcoder.serve(exchange, match.value, match.captures);
   }
@@ -134,6 +137,10 @@ function checkTarget(url: string, maxBytes: number): void {
     );
 }
 
+function goingAway(): ServiceError {
+  return new ServiceError('UNAVAILABLE', 'SERVER_DRAINING', 'this instance is going away: call again');
+}
+
 function noRoute(): HttpFault {
   return new HttpFault(404, 'NOT_FOUND', 'ROUTE_NOT_FOUND', 'there is nothing at this path');
 }
@@ -184,12 +191,7 @@ function logged(
   error: unknown,
   { draining, logger }: Pick<HandlerOptions, 'draining' | 'logger'>,
 ): Failure {
-  const failure =
-    draining.aborted && signal.aborted
-      ? failureOf(
-          new ServiceError('UNAVAILABLE', 'SERVER_DRAINING', 'this instance is going away: call again'),
-        )
-      : failureOf(error);
+  const failure = draining.aborted && signal.aborted ? failureOf(goingAway()) : failureOf(error);
   const line = {
     method: request.method,
     route: route?.rule.template.text,

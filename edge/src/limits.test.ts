@@ -133,3 +133,14 @@ test('draining finishes what is in flight, ends streams, and closes kept connect
   });
   await expect(fetch(`${leaving.url}/v1/books/1`)).rejects.toThrow('fetch failed');
 });
+
+test('until others have heard, a draining edge serves on, but for streams, and closes each connection', async () => {
+  const leaving = await start();
+  const drained = leaving.edge.drain(1_000, 300);
+  const answer = await send(leaving.url, 'GET', '/v1/books/1');
+  expect([answer.status, answer.headers['connection']]).toEqual([200, 'close']);
+  const stream = await send(leaving.url, 'GET', '/v1/books:watch?count=1&endless=true');
+  expect([stream.status, stream.json.error.details[0]]).toMatchObject([503, { reason: 'SERVER_DRAINING' }]);
+  await drained;
+  await expect(send(leaving.url, 'GET', '/v1/books/1')).rejects.toThrow('ECONNREFUSED');
+});

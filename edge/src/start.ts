@@ -40,7 +40,7 @@ export async function runEdge(): Promise<void> {
     logger.info({ port, admin: admin.port, routes: edge.routes.list.length }, 'serving');
     onShutdown(logger, async () => {
       admin.setPhase('draining');
-      await edge.drain(drainMs);
+      await edge.drain(drainMs, config.drainDelayMs);
       await member.close();
     });
   });

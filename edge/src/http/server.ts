@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ErrorPrinter } from './error-body.ts';
 import { HttpFault, type Failure } from './faults.ts';
 import type { Limits } from '../limits.ts';
@@ -11,10 +12,11 @@ export interface HttpServer {
   /** Opens the port, 0 for any; answers which. Rejects when it cannot be had. */
   listen(host: string, port: number): Promise<number>;
   /**
-   * Takes no new connections, closes idle ones, and waits for the requests in flight; what is not
-   * through after `graceMs` is cut.
+   * For `delayMs` serves on, but closes each connection with its next answer, until whoever sends requests
+   * here has heard. Then takes no new connections, closes idle ones, and waits for the requests in flight;
+   * what is not through after `graceMs` more is cut.
    */
-  drain(graceMs: number): Promise<void>;
+  drain(graceMs: number, delayMs: number): Promise<void>;
 }
 
 /**
@@ -56,9 +58,10 @@ export function createHttpServer(
           resolve((server.address() as AddressInfo).port);
         });
       }),
-    drain(graceMs) {
+    async drain(graceMs, delayMs) {
       draining = true;
-      return close(server, graceMs);
+      await delay(delayMs);
+      await close(server, graceMs);
     },
   };
 }
