@@ -32,14 +32,18 @@ export interface MeshProcess {
   close(): Promise<void>;
 }
 
-/** Opens what every process of the mesh has, telemetry being set up. Nothing is served or registered yet. */
+/**
+ * Opens what every process of the mesh has, telemetry being set up. Nothing is served or registered yet.
+ * With `workload` its certificate must be that workload's; otherwise any of the mesh will do.
+ */
 export async function openMeshProcess(
   config: MeshConfig,
   logger: Logger,
   telemetry: Telemetry,
+  workload?: string,
 ): Promise<MeshProcess> {
   const contract = readContract(config.descriptors);
-  const tls = readTlsIdentity(config);
+  const tls = readTls(config, workload);
   const discovery = open(config, contract, logger);
   const { trustDomain } = config;
   const admin = await openPort('ADMIN_PORT', config.adminPort, () =>
@@ -69,6 +73,14 @@ export async function openMeshProcess(
       await admin.close();
     },
   };
+}
+
+function readTls(config: MeshConfig, workload: string | undefined): TlsIdentity {
+  try {
+    return readTlsIdentity(config, config.trustDomain, workload);
+  } catch (error) {
+    throw new StartError((error as Error).message, { cause: (error as Error).cause });
+  }
 }
 
 function readContract(file: string): Contract {

@@ -124,7 +124,7 @@ async function start<DB>(
   await startOrExit(logger, async () => {
     const telemetry = startTelemetry(name, instanceId, config, logger);
     const database = dataOptions && (await readyDatabase<DB>(dataOptions, logger));
-    const member = await openMeshProcess(config, logger, telemetry);
+    const member = await openMeshProcess(config, logger, telemetry, name);
     const { contract, mesh, admin, tls } = member;
     const common = { contract, mesh, logger, instanceId };
     const saga = database && createSaga<DB>({ ...common, workload: name, database });

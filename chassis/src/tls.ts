@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /** What a workload proves itself with, and whom it trusts: PEM. */
@@ -9,17 +10,42 @@ export interface TlsIdentity {
   readonly key: Buffer;
 }
 
-/** Reads the three files. Throws what the file system throws. */
-export function readTlsIdentity(files: {
+/** Where TLS_CA_FILE, TLS_CERT_FILE and TLS_KEY_FILE are. */
+export interface TlsFiles {
   readonly caFile: string;
   readonly certFile: string;
   readonly keyFile: string;
-}): TlsIdentity {
-  return {
-    ca: readFileSync(files.caFile),
-    cert: readFileSync(files.certFile),
-    key: readFileSync(files.keyFile),
-  };
+}
+
+/**
+ * Reads and checks the three files. Throws an Error that begins with the variable at fault: what cannot be
+ * read, a key of another certificate, one that has ended, or that names no workload of `trustDomain`, or
+ * another one than `workload`. Such a process would run, and nobody could talk to it.
+ */
+export function readTlsIdentity(files: TlsFiles, trustDomain: string, workload?: string): TlsIdentity {
+  const ca = readFileSync(files.caFile);
+  const cert = readFileSync(files.certFile);
+  const key = readFileSync(files.keyFile);
+  parse('TLS_CA_FILE holds no certificate', () => new X509Certificate(ca));
+  const own = parse('TLS_CERT_FILE holds no certificate', () => new X509Certificate(cert));
+  const privateKey = parse('TLS_KEY_FILE holds no private key', () => createPrivateKey(key));
+  if (!own.checkPrivateKey(privateKey)) throw new Error('TLS_KEY_FILE is not the key of TLS_CERT_FILE');
+  if (own.validToDate.getTime() <= Date.now())
+    throw new Error(`TLS_CERT_FILE ended on ${own.validToDate.toISOString()}`);
+  const found = workloadOf(own.subjectAltName, trustDomain);
+  if (found === undefined)
+    throw new Error(`TLS_CERT_FILE names no workload of ${trustDomain} (TRUST_DOMAIN)`);
+  if (workload !== undefined && found !== workload)
+    throw new Error(`TLS_CERT_FILE is the certificate of ${found}, and this is ${workload}`);
+  return { ca, cert, key };
+}
+
+function parse<T>(fault: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new Error(fault, { cause: error });
+  }
 }
 
 /** The SPIFFE id of a workload. */
