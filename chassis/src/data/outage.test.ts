@@ -99,7 +99,7 @@ test('a frozen database fails calls within their deadline, all of them, and serv
     }
     const started = performance.now();
     await expect(database.ping(300)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(performance.now() - started).toBeLessThan(1_500);
   } finally {
     await server.kill('SIGCONT');
   }
