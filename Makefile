@@ -21,7 +21,9 @@ status: ## each process, its ports, health and lease, and the instances in etcd
 	@$(WEFT) status
 
 logs: ## the last lines of each log, or of one: SERVICE=catalog; goes on in a terminal
-	@tail -n 50 $$([ ! -t 1 ] || echo -F) $(or $(WEFT_FOLDER),.weft)/log/$(or $(SERVICE),*).log
+	@set -- $(or $(WEFT_FOLDER),.weft)/log/$(or $(SERVICE),*).log; \
+	[ -e "$$1" ] || { echo "there is no log $$1 (make up writes one for each process)" >&2; exit 1; }; \
+	tail -n 50 $$([ ! -t 1 ] || echo -F) "$$@"
 
 clean: ## ends everything and removes what was made here: data, certificates, generated and compiled code
 	@$(WEFT) clean

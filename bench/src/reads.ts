@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { percentiles } from '@weft/tools/percentiles';
 import { allProducts } from '@weft/tools/shop-api';
+import { workloads } from '@weft/tools/workloads';
 import { closedLoop } from './closed-loop.ts';
 import { HttpClient } from './http-client.ts';
 import type { PrivateSystem } from './private-system.ts';
 import { cpuMs, residentMb } from './process-usage.ts';
 
-export const workloadNames = ['edge', 'catalog', 'identity', 'ordering'] as const;
 const settleMs = 5_000;
 const requests = 100_000;
 const maxSeconds = 150;
 
 /** Resident memory of the four processes, each and together. */
 export function memory(system: PrivateSystem): { readonly text: string; readonly totalMb: number } {
-  const each = workloadNames.map((name) => ({ name, mb: residentMb(system.pid(name)) }));
+  const each = workloads.map(({ name }) => ({ name, mb: residentMb(system.pid(name)) }));
   const totalMb = each.reduce((sum, { mb }) => sum + mb, 0);
   const parts = each.map(({ name, mb }) => `${name} ${Math.round(mb)}`).join(', ');
   return { text: `${Math.round(totalMb)} MB (${parts})`, totalMb };

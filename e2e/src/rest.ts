@@ -1,20 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { ask, type Answer as RestAnswer, type RestOptions } from '@weft/tools/rest';
+import { cents, euros, newPerson, signIn, type Person } from '@weft/tools/shop-api';
 
-/** What the edge answered. `body` is the parsed JSON, or undefined where there is none. */
-export interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  // The tests read JSON of many shapes: what is not there reads as undefined, and the expectation fails.
-  readonly body: Json;
-}
+// The tests read JSON of many shapes: what is not there reads as undefined, and the expectation fails.
 // oxlint-disable-next-line typescript/no-explicit-any
 export type Json = any;
-
-export interface Call {
-  readonly token?: string | undefined;
-  readonly body?: unknown;
-  readonly headers?: Record<string, string>;
-}
+export type Answer = Omit<RestAnswer, 'body'> & { readonly body: Json };
 
 /** A REST client of one edge. */
 export class Rest {
@@ -24,21 +15,8 @@ export class Rest {
     this.url = url;
   }
 
-  async call(method: string, path: string, { token, body, headers }: Call = {}): Promise<Answer> {
-    const raw = typeof body === 'string' || body instanceof Uint8Array;
-    const response = await fetch(this.url + path, {
-      method,
-      headers: {
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
-      signal: AbortSignal.timeout(15_000),
-    });
-    const text = await response.text();
-    const json = response.headers.get('content-type')?.startsWith('application/json') === true;
-    return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : undefined };
+  call(method: string, path: string, options: RestOptions = {}): Promise<Answer> {
+    return ask(this.url, method, path, options);
   }
 
   get(path: string, token?: string): Promise<Answer> {
@@ -50,23 +28,18 @@ export class Rest {
   }
 
   /** Signs a new person up and in, with this many euros in the wallet. */
-  async person(euros = 0): Promise<Person> {
-    const email = `${randomUUID()}@example.com`;
-    const password = randomUUID();
-    const user = expectOk(await this.post('/v1/users', { email, password, displayName: 'A Person' }));
-    const token = await this.signIn(email, password);
-    if (euros > 0) expectOk(await this.post('/v1/wallet:topUp', { amount: eur(euros) }, token));
-    return { id: user.id, email, password, token };
+  person(amount = 0): Promise<Person> {
+    return newPerson(this.url, amount * 100);
   }
 
-  async signIn(email: string, password: string): Promise<string> {
-    return expectOk(await this.post('/v1/sessions', { email, password })).accessToken;
+  signIn(email: string, password: string): Promise<string> {
+    return signIn(this.url, email, password);
   }
 
   /** A new product at this price, with this many pieces. */
-  async product(adminToken: string, euros: number, pieces: number): Promise<Json> {
+  async product(adminToken: string, price: number, pieces: number): Promise<Json> {
     const sku = `TEST-${randomUUID()}`;
-    const body = { sku, name: `Product ${sku}`, price: eur(euros) };
+    const body = { sku, name: `Product ${sku}`, price: eur(price) };
     const product = expectOk(await this.post('/v1/products', body, adminToken));
     if (pieces === 0) return product;
     return expectOk(await this.post(`/v1/products/${product.id}:adjustStock`, { delta: pieces }, adminToken));
@@ -83,8 +56,7 @@ export class Rest {
 
   /** The wallet's balance in cents. */
   async cents(token: string): Promise<number> {
-    const { balance } = expectOk(await this.get('/v1/wallet', token));
-    return Number(balance.units ?? 0) * 100 + Number(balance.nanos ?? 0) / 10_000_000;
+    return cents(expectOk(await this.get('/v1/wallet', token)).balance);
   }
 
   /** The order once it is no longer PENDING. Asks again when the shop is too busy or away to answer. */
@@ -98,18 +70,8 @@ export class Rest {
   }
 }
 
-export interface Person {
-  readonly id: string;
-  readonly email: string;
-  readonly password: string;
-  readonly token: string;
-}
-
-export const eur = (amount: number) => ({
-  currencyCode: 'EUR',
-  units: String(Math.trunc(amount)),
-  nanos: Math.round((amount % 1) * 100) * 10_000_000,
-});
+/** An amount in euros as google.type.Money. */
+export const eur = (amount: number) => euros(Math.round(amount * 100));
 
 /** The body of an answer that must be 2xx; otherwise throws what the edge said. */
 export function expectOk(answer: Answer): Json {

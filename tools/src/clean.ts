@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dockerAnswers, removeContainer, removeVolume } from './docker.ts';
 import { endProcess } from './end-process.ts';
@@ -14,17 +14,10 @@ await runTool(async () => {
       await removeContainer(containerName(weftFolder, server));
       await removeVolume(containerName(weftFolder, server));
     }
-  const packages = [
-    'proto',
-    'chassis',
-    'edge',
-    'services/catalog',
-    'services/identity',
-    'services/ordering',
-    'tools',
-    'e2e',
-    'bench',
-  ];
+  const { references } = JSON.parse(await readFile(join(root, 'tsconfig.json'), 'utf8')) as {
+    readonly references: readonly { readonly path: string }[];
+  };
+  const packages = references.map(({ path }) => path);
   const made = ['proto/gen', ...packages.flatMap((name) => [`${name}/dist`, `${name}/tsconfig.tsbuildinfo`])];
   for (const path of [...made.map((name) => join(root, name)), weftFolder])
     await rm(path, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 import { createDatabase } from '@weft/chassis/testing/create-database';
 import { databasePasswords } from './secrets.ts';
-import { workloads, type WorkloadName } from './workloads.ts';
+import { services, type WorkloadName } from './workloads.ts';
 
 /** The DATABASE_URL of each service that has a database. */
 export type DatabaseUrls = Readonly<Partial<Record<WorkloadName, string>>>;
@@ -8,10 +8,8 @@ export type DatabaseUrls = Readonly<Partial<Record<WorkloadName, string>>>;
 /** Makes a database and a user for each service, `weft_<name>`; what exists is kept. */
 export async function ensureDatabases(adminUrl: string, folder: string): Promise<DatabaseUrls> {
   const passwords = databasePasswords(folder);
-  const urls = workloads
-    .filter(({ hasDatabase }) => hasDatabase)
-    .map(
-      async ({ name }) => [name, await createDatabase(adminUrl, `weft_${name}`, passwords[name])] as const,
-    );
+  const urls = services.map(
+    async ({ name }) => [name, await createDatabase(adminUrl, `weft_${name}`, passwords[name])] as const,
+  );
   return Object.fromEntries(await Promise.all(urls)) as DatabaseUrls;
 }

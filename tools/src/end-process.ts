@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { removeContainer } from './docker.ts';
 import { isAlive, type ProcessRecord } from './records.ts';
+import { waitFor } from './wait-for.ts';
 
 /** A service drains within 25 s. */
 const graceMs = 27_000;
@@ -25,13 +25,8 @@ export async function endProcess(
   throw new Error(`process ${record.pid} is still there after SIGKILL`);
 }
 
-async function gone(record: Pick<ProcessRecord, 'pid' | 'identity'>, timeoutMs: number): Promise<boolean> {
-  const end = performance.now() + timeoutMs;
-  while (isAlive(record)) {
-    if (performance.now() > end) return false;
-    await sleep(pollMs);
-  }
-  return true;
+function gone(record: Pick<ProcessRecord, 'pid' | 'identity'>, timeoutMs: number): Promise<boolean> {
+  return waitFor(() => !isAlive(record), timeoutMs, pollMs);
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

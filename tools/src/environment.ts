@@ -1,6 +1,6 @@
 import { identityFiles } from './certificates.ts';
 import type { DatabaseUrls } from './databases.ts';
-import type { Ports } from './ports.ts';
+import { portVariables, type Ports } from './ports.ts';
 import { keyEncryptionKeyFile, type AdminLogin } from './secrets.ts';
 import type { WorkloadName } from './workloads.ts';
 
@@ -25,7 +25,7 @@ export function workloadEnvironment(
   overrides: NodeJS.ProcessEnv = {},
 ): NodeJS.ProcessEnv {
   const { ports, folder, registry, databases, admin } = settings;
-  const upper = name.toUpperCase() as Uppercase<WorkloadName>;
+  const { port, adminPort } = portVariables(name);
   const files = identityFiles(folder, name);
   const databaseUrl = databases[name];
   return {
@@ -34,10 +34,10 @@ export function workloadEnvironment(
     // glibc then gives the 19 MiB of a password's hash back, rather than keep them for the next.
     MALLOC_MMAP_THRESHOLD_: '1048576',
     ...(name === 'edge'
-      ? { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(ports.EDGE_PORT) }
-      : { GRPC_HOST: '127.0.0.1', GRPC_PORT: String(ports[`${upper}_PORT`]) }),
+      ? { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(ports[port]) }
+      : { GRPC_HOST: '127.0.0.1', GRPC_PORT: String(ports[port]) }),
     ADMIN_HOST: '127.0.0.1',
-    ADMIN_PORT: String(ports[`${upper}_ADMIN_PORT`]),
+    ADMIN_PORT: String(ports[adminPort]),
     REGISTRY: registry,
     TLS_CA_FILE: files.ca,
     TLS_CERT_FILE: files.cert,

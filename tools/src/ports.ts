@@ -1,25 +1,34 @@
 import { createServer } from 'node:net';
 import getPort from 'get-port';
 import { env, loadConfig } from '@weft/chassis/config';
+import { workloads, type WorkloadName } from './workloads.ts';
+
+const serverPorts = { ETCD_PORT: 12379, ETCD_PEER_PORT: 12380, DATABASE_PORT: 13306 };
+
+type WorkloadPort = `${Uppercase<WorkloadName>}${'' | '_ADMIN'}_PORT`;
+export type PortName = WorkloadPort | keyof typeof serverPorts;
+export type Ports = Readonly<Record<PortName, number>>;
 
 /** Every port of a system: the variable that sets it, and its default in `make up`. */
 const defaults = {
-  EDGE_PORT: 8080,
-  CATALOG_PORT: 50051,
-  IDENTITY_PORT: 50052,
-  ORDERING_PORT: 50053,
-  EDGE_ADMIN_PORT: 9080,
-  CATALOG_ADMIN_PORT: 9051,
-  IDENTITY_ADMIN_PORT: 9052,
-  ORDERING_ADMIN_PORT: 9053,
-  ETCD_PORT: 12379,
-  ETCD_PEER_PORT: 12380,
-  DATABASE_PORT: 13306,
-};
-
-export type PortName = keyof typeof defaults;
-export type Ports = Readonly<Record<PortName, number>>;
+  ...Object.fromEntries(
+    workloads.flatMap(({ name, port, adminPort }) => {
+      const variables = portVariables(name);
+      return [
+        [variables.port, port],
+        [variables.adminPort, adminPort],
+      ];
+    }),
+  ),
+  ...serverPorts,
+} as Ports;
 const portNames = Object.keys(defaults) as PortName[];
+
+/** The variables that set a workload's ports. */
+export function portVariables(name: WorkloadName): { readonly port: PortName; readonly adminPort: PortName } {
+  const upper = name.toUpperCase() as Uppercase<WorkloadName>;
+  return { port: `${upper}_PORT`, adminPort: `${upper}_ADMIN_PORT` };
+}
 
 /** The ports that the environment asks for. Throws a ConfigError that names every fault. */
 export function portsFromEnvironment(source: NodeJS.ProcessEnv = process.env): Ports {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readOrCreate, writePrivate } from './private-file.ts';
-import { workloads } from './workloads.ts';
+import { services } from './workloads.ts';
 
 /** How the seeded admin signs in. */
 export interface AdminLogin {
@@ -19,11 +19,13 @@ export function adminLogin(folder: string): AdminLogin {
 
 /** The password of each service's database user: random at first, then what is in `databases.json`. */
 export function databasePasswords(folder: string): Readonly<Record<string, string>> {
-  return readOrCreate(join(folder, 'databases.json'), () =>
-    Object.fromEntries(
-      workloads.filter(({ hasDatabase }) => hasDatabase).map(({ name }) => [name, random()]),
-    ),
-  );
+  const file = join(folder, 'databases.json');
+  const known = readOrCreate<Record<string, string>>(file, () => ({}));
+  const missing = services.filter(({ name }) => known[name] === undefined);
+  if (missing.length === 0) return known;
+  const passwords = { ...known, ...Object.fromEntries(missing.map(({ name }) => [name, random()])) };
+  writePrivate(file, `${JSON.stringify(passwords, null, 2)}\n`);
+  return passwords;
 }
 
 /** The password of the database's root, where Docker runs it: the volume keeps the first one. */

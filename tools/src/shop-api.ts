@@ -30,6 +30,14 @@ export interface Session {
   readonly refreshToken: string;
 }
 
+export interface Person {
+  readonly id: string;
+  readonly email: string;
+  readonly password: string;
+  /** An access token. */
+  readonly token: string;
+}
+
 /** An amount in cents as google.type.Money. */
 export function euros(cents: number): Money {
   return { currencyCode: 'EUR', units: String(Math.trunc(cents / 100)), nanos: (cents % 100) * 10_000_000 };
@@ -46,20 +54,18 @@ export async function signIn(url: string, email: string, password: string): Prom
 }
 
 /** Signs a new person up and in, with this much in the wallet. */
-export async function newPerson(
-  url: string,
-  walletCents: number,
-): Promise<{ readonly token: string; readonly email: string }> {
+export async function newPerson(url: string, walletCents: number): Promise<Person> {
   const email = `${randomUUID()}@example.com`;
   const password = randomUUID();
-  await call(url, 'POST', '/v1/users', { body: { email, password, displayName: 'A Person' } });
+  const body = { email, password, displayName: 'A Person' };
+  const { id } = await call<{ readonly id: string }>(url, 'POST', '/v1/users', { body });
   const token = await signIn(url, email, password);
   const limitCents = 1_000_000;
   for (let rest = walletCents; rest > 0; rest -= limitCents) {
     const amount = euros(Math.min(rest, limitCents));
     await call(url, 'POST', '/v1/wallet:topUp', { token, body: { amount } });
   }
-  return { token, email };
+  return { id, email, password, token };
 }
 
 /** Every product, page by page. */

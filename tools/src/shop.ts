@@ -52,17 +52,19 @@ async function bringUp(workload: Workload, options: ShopOptions): Promise<void> 
       () => untilReady(name, options, () => processes.running(name, fingerprint) !== undefined),
       () => 'runs',
     );
-  await steps.run(name, () => startWorkload(name, options));
+  await steps.run(name, () => startWorkload(workload, options));
 }
 
 /** Starts one process and waits until it is ready. `as` gives another instance its own name. */
 export async function startWorkload(
-  name: WorkloadName,
+  workload: Workload,
   options: ShopOptions,
-  { as = name, overrides = {} }: { readonly as?: string; readonly overrides?: NodeJS.ProcessEnv } = {},
+  {
+    as = workload.name,
+    overrides = {},
+  }: { readonly as?: string; readonly overrides?: NodeJS.ProcessEnv } = {},
 ): Promise<void> {
-  const workload = workloads.find((candidate) => candidate.name === name) as Workload;
-  const env = workloadEnvironment(name, options, overrides);
+  const env = workloadEnvironment(workload.name, options, overrides);
   const ports = portsOf(env);
   const server = await options.processes.start({
     name: as,

@@ -11,7 +11,7 @@ import {
 import { all } from './all.ts';
 import { identityFiles, type IdentityFiles } from './certificates.ts';
 import { ensureDatabases, type DatabaseUrls } from './databases.ts';
-import { callMethod } from './grpc-call.ts';
+import { callMethod, findMethod } from './grpc-call.ts';
 import { readServedCalls } from './metrics.ts';
 import { freePorts } from './ports.ts';
 import { Processes } from './processes.ts';
@@ -19,7 +19,7 @@ import { registeredServices } from './etcd-state.ts';
 import { adminLogin, type AdminLogin } from './secrets.ts';
 import { bringUpShop, edgeUrl, startWorkload, type ShopOptions } from './shop.ts';
 import { silent, type Steps } from './steps.ts';
-import type { WorkloadName } from './workloads.ts';
+import { workload, type WorkloadName } from './workloads.ts';
 
 /** A running system of its own: what `make up` starts, for tests and measurements. */
 export interface System {
@@ -123,14 +123,14 @@ function operations(shop: ShopOptions): Omit<System, 'etcd' | 'database' | 'stop
       const port = () => getPort({ host: '127.0.0.1' });
       const own = name === 'edge' ? 'HTTP_PORT' : 'GRPC_PORT';
       const ports = instance === 1 ? {} : { [own]: String(await port()), ADMIN_PORT: String(await port()) };
-      await startWorkload(name, shop, { as, overrides: { ...ports, ...env } });
+      await startWorkload(workload(name), shop, { as, overrides: { ...ports, ...env } });
       return as;
     },
     call: (method, request, token) => {
-      const [service = ''] = method.split('/');
-      const owner = (/^shop\.(\w+)\./.exec(service)?.[1] ?? '') as WorkloadName;
+      const { servedBy } = findMethod(method);
+      if (servedBy === undefined) throw new Error(`the contract does not say who serves ${method}`);
       return callMethod({
-        port: running(owner).port,
+        port: running(servedBy).port,
         identity: identityFiles(folder, 'operator'),
         method,
         request,

@@ -1,50 +1,73 @@
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
 import pc from 'picocolors';
 import { all } from './all.ts';
 import { ensureDatabases } from './databases.ts';
 import { identityFiles } from './certificates.ts';
+import { endSystem } from './end-system.ts';
 import { runTool } from './fail.ts';
-import { chooseSources, ensureDatabase, ensureEtcd } from './infrastructure.ts';
+import { chooseSources, ensureDatabase, ensureEtcd, type Sources } from './infrastructure.ts';
 import { releaseLockAtExit } from './lock.ts';
 import { root, weftFolder as folder } from './paths.ts';
-import { assertFree, portsFromEnvironment, type Ports } from './ports.ts';
+import { assertFree, portsFromEnvironment, portVariables, type Ports } from './ports.ts';
 import { Processes } from './processes.ts';
 import { adminLogin, type AdminLogin } from './secrets.ts';
 import { bringUpShop, edgeUrl } from './shop.ts';
-import { Steps } from './steps.ts';
-import { workloads } from './workloads.ts';
+import { silent, Steps } from './steps.ts';
+import { services } from './workloads.ts';
 
 releaseLockAtExit();
 await runTool(async () => {
   const ports = portsFromEnvironment();
   const processes = new Processes({ folder, detached: true });
+  let begun = false;
   let interrupted = false;
+  /** Once anything was begun, the shop runs whole or not at all; before that, what runs is left alone. */
+  const giveUp = async () => {
+    if (!begun) return;
+    process.stderr.write(pc.dim('  ending everything\n'));
+    await processes.endStarted();
+    await endSystem(processes.records, silent);
+  };
   for (const [signal, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const)
     process.once(signal, () => {
       interrupted = true;
-      void giveUp(processes).finally(() => process.exit(code));
+      void giveUp().finally(() => process.exit(code));
     });
   try {
-    await bringUp(ports, processes, new Steps((text) => interrupted || process.stdout.write(text)));
+    const steps = new Steps((text) => interrupted || process.stdout.write(text));
+    const sources = await prepare(ports, processes, steps);
+    begun = true;
+    await bringUp({ ports, processes, steps, sources });
   } catch (error) {
     // What fails while everything is being ended is no news.
     if (interrupted) return;
-    await giveUp(processes);
+    await giveUp();
     throw error;
   }
   process.stdout.write(welcome(ports, adminLogin(folder)));
 });
 
-async function bringUp(ports: Ports, processes: Processes, steps: Steps): Promise<void> {
+/** What can be found out before anything is started: that etcd and a database can be had, and the ports. */
+async function prepare(ports: Ports, processes: Processes, steps: Steps): Promise<Sources> {
   const sources = await steps.run(
     'etcd and a database',
     () => chooseSources(),
     ({ installed }) => (installed.length > 0 ? `installed ${installed.join(', ')}` : undefined),
   );
   await assertFree(needed(ports, processes, sources));
+  return sources;
+}
+
+async function bringUp(options: {
+  readonly ports: Ports;
+  readonly processes: Processes;
+  readonly steps: Steps;
+  readonly sources: Sources;
+}): Promise<void> {
+  const { ports, processes, steps, sources } = options;
   const place = { folder, ports, processes };
   const note = ({ started, url }: { started: boolean; url: string }) =>
     started ? new URL(url).host : `${new URL(url).host} runs`;
@@ -69,11 +92,7 @@ async function bringUp(ports: Ports, processes: Processes, steps: Steps): Promis
 }
 
 /** The ports that something will listen on and nothing of ours does yet. */
-function needed(
-  ports: Ports,
-  processes: Processes,
-  { etcd, database }: Awaited<ReturnType<typeof chooseSources>>,
-): Partial<Ports> {
+function needed(ports: Ports, processes: Processes, { etcd, database }: Sources): Partial<Ports> {
   const ours = new Set(processes.ports());
   const unused = (name: string) =>
     (etcd.kind === 'given' && name.startsWith('ETCD')) ||
@@ -81,22 +100,15 @@ function needed(
   return Object.fromEntries(Object.entries(ports).filter(([name, port]) => !ours.has(port) && !unused(name)));
 }
 
-async function giveUp(processes: Processes): Promise<void> {
-  process.stderr.write(pc.dim('  ending what was started\n'));
-  await processes.endStarted();
-}
-
 function welcome(ports: Ports, admin: AdminLogin): string {
   const { ca, cert, key } = identityFiles(folder, 'operator');
   const path = (file: string) => relative(root, file);
   const grpcurl = `grpcurl -cacert ${path(ca)} -cert ${path(cert)} -key ${path(key)}`;
-  const services = workloads.filter(({ name }) => name !== 'edge');
-  const port = (name: string) => ports[`${name.toUpperCase()}_PORT` as keyof Ports];
   return `
 ${pc.bold('The shop is open:')} ${edgeUrl({ ports }).replace('127.0.0.1', 'localhost')}/v1/products
 
-  admin      ${admin.email}  ${admin.password}  (kept in .weft/admin.json)
-  gRPC       ${services.map(({ name }) => `${name} localhost:${port(name)}`).join(', ')}
+  admin      ${admin.email}  ${admin.password}  (kept in ${path(join(folder, 'admin.json'))})
+  gRPC       ${services.map(({ name }) => `${name} localhost:${ports[portVariables(name).port]}`).join(', ')}
   grpcurl    ${grpcurl} localhost:${ports.CATALOG_PORT} list
 
 Try next
