@@ -127,13 +127,16 @@ test('when no answer comes to COMMIT nobody guesses: UNKNOWN_COMMIT, or again if
       { idempotent },
     );
   };
-  await expect(freezeBeforeCommit(false)).rejects.toMatchObject({
-    code: 'UNAVAILABLE',
-    reason: 'UNKNOWN_COMMIT',
-  });
-  expect(runs).toBe(1);
-  await recovered(5_000);
-  await freezeBeforeCommit(true);
-  expect(runs).toBe(2);
-  await impatient.close();
+  try {
+    await expect(freezeBeforeCommit(false)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      reason: 'UNKNOWN_COMMIT',
+    });
+    expect(runs).toBe(1);
+    await recovered(5_000);
+    await freezeBeforeCommit(true);
+    expect(runs).toBe(2);
+  } finally {
+    await impatient.close();
+  }
 }, 30_000);

@@ -15,9 +15,9 @@ import { createSaga } from '../saga/saga.ts';
 import { createServer } from '../server/server.ts';
 import { createTokenVerifier } from '../server/tokens.ts';
 import type { Built, DataServiceOptions, Parts, PlainServiceOptions } from '../service.ts';
-import type { TlsIdentity } from '../tls.ts';
 import { createAuthority } from './certificates.ts';
 import { testDatabase, testRegistry } from './fixtures.ts';
+import { tlsIdentity } from './tls.ts';
 
 const issuer = 'https://identity.test';
 const audience = 'test';
@@ -66,11 +66,6 @@ export async function startTestMesh(): Promise<TestMesh> {
   const stops: (() => Promise<void>)[] = [];
   const environment = { TOKEN_ISSUER: issuer, TOKEN_AUDIENCE: audience };
 
-  const identityOf = async (workload: string): Promise<TlsIdentity> => {
-    const { ca, cert, key } = await authority.issue(workload);
-    return { ca: Buffer.from(ca), cert: Buffer.from(cert), key: Buffer.from(key) };
-  };
-
   const serve = async <S extends Schema>(
     options: { readonly name: string; readonly config?: S },
     build: (parts: Parts<S>) => Promise<{ built: Built; stop?: () => Promise<void> }>,
@@ -78,7 +73,7 @@ export async function startTestMesh(): Promise<TestMesh> {
   ): Promise<() => Promise<void>> => {
     const { name } = options;
     const logger = createLogger({ name, level: process.env['LOG_LEVEL'] ?? 'silent' });
-    const tls = await identityOf(name);
+    const tls = await tlsIdentity(authority, name);
     const discovery = openDiscovery(registryUrl, contract, { logger });
     const mesh = createMesh({ contract, resolver: discovery.resolver, tls, logger });
     const instanceId = uuidv7();
@@ -145,7 +140,7 @@ export async function startTestMesh(): Promise<TestMesh> {
     if (known !== undefined) return known;
     const logger = createLogger({ name: workload, level: process.env['LOG_LEVEL'] ?? 'silent' });
     const { resolver } = openDiscovery(registryUrl, contract, { logger });
-    const mesh = createMesh({ contract, resolver, tls: await identityOf(workload), logger });
+    const mesh = createMesh({ contract, resolver, tls: await tlsIdentity(authority, workload), logger });
     meshes.set(workload, mesh);
     stops.push(async () => {
       await mesh.close();

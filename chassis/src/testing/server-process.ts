@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync, closeSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const pollMs = 25;
 const stopGraceMs = 10_000;
-const shownLogLines = 15;
+/** Node's report of an error that nobody caught takes about twenty. */
+const shownLogLines = 25;
 
 export interface ServerProcessOptions {
   readonly name: string;
@@ -63,13 +64,17 @@ export class ServerProcess {
     }
   }
 
-  /** Sends a signal; waits for the end of the process if the signal is one that ends it. */
+  /** Sends a signal; resolves when it has done what it does: ended the process, frozen or thawed it. */
   async kill(signal: NodeJS.Signals): Promise<void> {
     if (!this.running) return;
+    if (signal === 'SIGSTOP' || signal === 'SIGCONT') {
+      this.#child.kill(signal);
+      if (signal === 'SIGSTOP') while (this.running && !isFrozen(this.pid)) await sleep(1);
+      return;
+    }
     this.#child.ref();
     const exit = once(this.#child, 'exit');
     this.#child.kill(signal);
-    if (signal === 'SIGSTOP' || signal === 'SIGCONT') return this.#child.unref();
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), stopGraceMs);
     await exit;
     clearTimeout(timer);
@@ -86,6 +91,20 @@ export class ServerProcess {
     const { name, logFile } = this.#options;
     const lines = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-shownLogLines);
     return new Error(`${name} ${what}. Its last log lines:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+  }
+}
+
+/** Whether each thread of a process is stopped: a signal reaches them one by one. Off Linux, taken for granted. */
+function isFrozen(pid: number): boolean {
+  if (process.platform !== 'linux') return true;
+  try {
+    const tasks = `/proc/${pid}/task`;
+    const stats = readdirSync(tasks).map((thread) => readFileSync(`${tasks}/${thread}/stat`, 'utf8'));
+    return stats.every((stat) => stat.slice(stat.lastIndexOf(')')).startsWith(') T'));
+  } catch (error) {
+    // A thread, or the whole process, that has ended since: asked again.
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
   }
 }
 

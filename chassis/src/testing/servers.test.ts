@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test, expect } from '@jest/globals';
 import { createConnection } from 'mysql2/promise';
+import { eventually } from './eventually.ts';
 import { testDatabase } from './fixtures.ts';
 
 const seeOne = async (url: string, sql = 'SELECT DATABASE() AS d') => {
@@ -42,13 +43,5 @@ test('a server ends with the process that started it, even when that is killed',
   const pid = Number(line.toString());
   expect(() => process.kill(pid, 0)).not.toThrow();
   parent.kill('SIGKILL');
-  const gone = () => {
-    try {
-      process.kill(pid, 0);
-      return false;
-    } catch {
-      return true;
-    }
-  };
-  while (!gone()) await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'));
 });
