@@ -5,11 +5,13 @@ import { createAuthority } from '@weft/chassis/testing/certificates';
 import { expect, test } from '@jest/globals';
 import { ensureCertificates, identityFiles } from './certificates.ts';
 import { writePrivate } from './private-file.ts';
+import { workloads } from './workloads.ts';
 
 test('certificates are made once, and again when they are about to end or their authority changed', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'weft-certs-'));
   try {
-    expect(await ensureCertificates(folder)).toEqual(['catalog', 'identity', 'ordering', 'edge', 'operator']);
+    const names = [...workloads.map(({ name }) => name), 'operator'];
+    expect(await ensureCertificates(folder)).toEqual(names);
     expect(await ensureCertificates(folder)).toEqual([]);
     const { ca, cert, key } = identityFiles(folder, 'edge');
     expect((await stat(key)).mode & 0o077).toBe(0);
@@ -22,7 +24,7 @@ test('certificates are made once, and again when they are about to end or their 
     writePrivate(cert, (await authority.issue('edge', { validMs: 86_400_000 })).cert);
     expect(await ensureCertificates(folder)).toEqual(['edge']);
     await rm(join(folder, 'certs', 'ca.key'));
-    expect(await ensureCertificates(folder)).toHaveLength(5);
+    expect(await ensureCertificates(folder)).toEqual(names);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
