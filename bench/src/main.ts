@@ -11,6 +11,11 @@ const say = (text: string) => process.stdout.write(`${text}\n`);
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 
 const system = await privateSystem();
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.once(signal, () => void system.remove().finally(() => process.exit(code)));
 try {
   say(`make up, no data     ${seconds(await system.make('up'))} (dependencies installed)`);
   say(`make up, running     ${seconds(await system.make('up'))}`);

@@ -15,7 +15,7 @@ export interface PrivateSystem {
   /** Runs `make up` or `make down`; resolves to how long it took. */
   make(target: 'up' | 'down'): Promise<number>;
   pid(name: string): number;
-  /** Ends it and removes its data. */
+  /** Ends it and removes its data, once, however often it is asked to. */
   remove(): Promise<void>;
 }
 
@@ -27,6 +27,7 @@ export async function privateSystem(): Promise<PrivateSystem> {
     ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
     WEFT_FOLDER: folder,
   };
+  let ended: Promise<unknown> = Promise.resolve();
   const make = async (target: string) => {
     const startedAt = performance.now();
     const child = spawn('make', ['--no-print-directory', target], {
@@ -34,10 +35,19 @@ export async function privateSystem(): Promise<PrivateSystem> {
       env,
       stdio: ['ignore', 'ignore', 'inherit'],
     });
-    const [code] = (await once(child, 'exit')) as [number | null];
+    const exit = once(child, 'exit');
+    ended = exit;
+    const [code] = (await exit) as [number | null];
     if (code !== 0) throw new Error(`make ${target} ended with ${code}`);
     return performance.now() - startedAt;
   };
+  const remove = async () => {
+    // Only one make at a time may start and end processes.
+    await ended;
+    await make('down');
+    await rm(folder, { recursive: true, force: true });
+  };
+  let removal: Promise<void> | undefined;
   return {
     url: `http://127.0.0.1:${ports.EDGE_PORT}`,
     get admin() {
@@ -49,9 +59,6 @@ export async function privateSystem(): Promise<PrivateSystem> {
       if (record === undefined) throw new Error(`${name} does not run`);
       return record.pid;
     },
-    remove: async () => {
-      await make('down');
-      await rm(folder, { recursive: true, force: true });
-    },
+    remove: () => (removal ??= remove()),
   };
 }
