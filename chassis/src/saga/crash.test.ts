@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Failpoint } from './failpoints.ts';
 import { lapse, toyDatabases, totals, undelivered, type ToyDatabases } from './toy-databases.test.support.ts';
-import { eventually, ToyShop } from './toy-shop.test.support.ts';
+import { eventually } from '../testing/eventually.ts';
+import { ToyShop } from './toy-shop.test.support.ts';
 
 let databases: ToyDatabases;
 let shop: ToyShop;

@@ -5,7 +5,8 @@ import { ServiceError } from '../errors.ts';
 import { claim, deleteDelivered, recordFailure } from './outbox.ts';
 import { methods } from './toy-contract.test.support.ts';
 import { lapse, toyDatabases, undelivered, type ToyDatabases } from './toy-databases.test.support.ts';
-import { eventually, ToyShop, type ToyOptions } from './toy-shop.test.support.ts';
+import { eventually } from '../testing/eventually.ts';
+import { ToyShop, type ToyOptions } from './toy-shop.test.support.ts';
 
 jest.setTimeout(30_000);
 

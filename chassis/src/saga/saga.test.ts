@@ -8,7 +8,8 @@ import { brokenLink } from './log.ts';
 import { createSaga } from './saga.ts';
 import { methods, toyContract } from './toy-contract.test.support.ts';
 import { toyDatabases, undelivered, type ToyDatabases } from './toy-databases.test.support.ts';
-import { eventually, ToyShop, type ToyOptions } from './toy-shop.test.support.ts';
+import { eventually } from '../testing/eventually.ts';
+import { ToyShop, type ToyOptions } from './toy-shop.test.support.ts';
 
 jest.setTimeout(30_000);
 

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { execute } from '../data/statement.ts';
 import { lapse, toyDatabases, totals, undelivered, type ToyDatabases } from './toy-databases.test.support.ts';
-import { eventually, ToyShop, type Fate } from './toy-shop.test.support.ts';
+import { eventually } from '../testing/eventually.ts';
+import { ToyShop, type Fate } from './toy-shop.test.support.ts';
 
 let databases: ToyDatabases;
 

@@ -294,15 +294,3 @@ export class ToyShop {
     );
   }
 }
-
-/** Polls until `condition` holds, 20 ms apart; throws its last answer after `timeoutMs`. */
-export async function eventually(
-  condition: () => Promise<boolean> | boolean,
-  timeoutMs = 15_000,
-): Promise<void> {
-  const until = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    if (Date.now() > until) throw new Error(`still not so after ${timeoutMs} ms: ${condition.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

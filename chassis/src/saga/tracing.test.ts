@@ -5,7 +5,8 @@ import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@open
 import { afterAll, afterEach, beforeAll, expect, test, jest } from '@jest/globals';
 import { execute } from '../data/statement.ts';
 import { lapse, toyDatabases, type ToyDatabases } from './toy-databases.test.support.ts';
-import { eventually, ToyShop } from './toy-shop.test.support.ts';
+import { eventually } from '../testing/eventually.ts';
+import { ToyShop } from './toy-shop.test.support.ts';
 
 const exporter = new InMemorySpanExporter();
 jest.setTimeout(30_000);

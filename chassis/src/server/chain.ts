@@ -15,6 +15,7 @@ export function chain(interceptors: readonly Interceptor[], last: Step): Step {
 /** The innermost step: decodes, runs the handler, encodes what it answers. */
 export async function handle(call: ServedCall): Promise<void> {
   const { definition, handler, responseStream } = call.method;
+  // Handler and decoder come from one definition, so they agree on a type that the server does not know.
   const answer = handler(readRequest(call) as never, call);
   if (!responseStream) {
     const response = await (answer as Promise<unknown>);
