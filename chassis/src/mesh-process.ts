@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { JSONWebKeySet } from 'jose';
 import { startAdminServer, type AdminServer } from './admin-server.ts';
+import type { Connect } from './client/connection.ts';
+import { grpcConnect } from './client/grpc-connection.ts';
 import { createMesh, type Mesh } from './client/mesh.ts';
 import type { ConfigOf } from './config.ts';
 import type { Contract } from './contract.ts';
@@ -34,22 +36,28 @@ export interface MeshProcess {
 
 /**
  * Opens what every process of the mesh has, telemetry being set up. Nothing is served or registered yet.
- * With `workload` its certificate must be that workload's; otherwise any of the mesh will do.
+ * With `workload` its certificate must be that workload's; otherwise any of the mesh will do. `connectWith`
+ * makes what connects to instances from that certificate.
  */
 export async function openMeshProcess(
   config: MeshConfig,
   logger: Logger,
   telemetry: Telemetry,
   workload?: string,
+  connectWith: (tls: TlsIdentity, trustDomain: string) => Connect = grpcConnect,
 ): Promise<MeshProcess> {
   const contract = readContract(config.descriptors);
   const tls = readTls(config, workload);
   const discovery = open(config, contract, logger);
-  const { trustDomain } = config;
   const admin = await openPort('ADMIN_PORT', config.adminPort, () =>
     startAdminServer({ host: config.adminHost, port: config.adminPort, metrics: telemetry.metrics }),
   );
-  const mesh = createMesh({ contract, resolver: discovery.resolver, tls, trustDomain, logger });
+  const mesh = createMesh({
+    contract,
+    resolver: discovery.resolver,
+    connect: connectWith(tls, config.trustDomain),
+    logger,
+  });
   admin.addDependency({
     name: 'registry',
     // The last known instances stay in use without it.

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import getPort from 'get-port';
 import { client } from './client/client.ts';
+import { grpcConnect } from './client/grpc-connection.ts';
 import { createMesh, type Mesh } from './client/mesh.ts';
 import { openDiscovery, type Discovery } from './discovery/discovery.ts';
 import type { ServiceError } from './errors.ts';
@@ -47,7 +48,7 @@ beforeAll(async () => {
   };
   discovery = openDiscovery(registry, contract, { logger });
   const tls = await tlsIdentity(authority, 'edge');
-  mesh = createMesh({ contract, resolver: discovery.resolver, tls, logger });
+  mesh = createMesh({ contract, resolver: discovery.resolver, connect: grpcConnect(tls), logger });
 });
 
 afterAll(async () => {

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Contract } from '../contract.ts';
-import { ServiceError } from '../errors.ts';
+import { ServiceError, type CodeName } from '../errors.ts';
 import { planCall, type CallPlan } from './call-plan.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { CallOptions, Mesh, StreamResult, UnaryResult } from './mesh.ts';
 import type { Pool } from './pool.ts';
+import { RequestSource } from './request-source.ts';
 import { mayRetry, neverLeft, retryDelayMs } from './retry.ts';
 import { resumableStream } from './stream-attempts.ts';
 import { createCallObserver, type ObservedCall } from './telemetry.ts';
@@ -19,7 +20,7 @@ export type Try<T> = (endpoint: Endpoint, metadata: ReturnType<CallPlan['metadat
 export function createCaller(
   contract: Contract,
   poolOf: (service: string) => Pool,
-): Pick<Mesh, 'unary' | 'serverStream'> {
+): Pick<Mesh, 'unary' | 'serverStream' | 'clientStream'> {
   const observe = createCallObserver();
 
   async function unary(path: string, request: Uint8Array, options: CallOptions = {}): Promise<UnaryResult> {
@@ -51,15 +52,62 @@ export function createCaller(
         );
       },
       onLeave: () => left.abort(),
-      onEnd: (error) => observed.ended(error === undefined ? 'OK' : codeOf(error)),
+      onEnd: (error) => {
+        observed.ended(error === undefined ? 'OK' : codeOf(error));
+        return error;
+      },
     });
   }
 
-  return { unary, serverStream };
+  function clientStream(
+    path: string,
+    requests: AsyncIterable<Uint8Array>,
+    options: CallOptions = {},
+  ): StreamResult {
+    const observed = observe(path);
+    const left = new AbortController();
+    const source = new RequestSource(requests);
+    return resumableStream({
+      begin: (begun) => {
+        const plan = planCall(contract, path, options);
+        const { deadlineMs } = plan;
+        const signals = [...plan.signals, left.signal];
+        const once = { ...plan, signals, attempts: 1 };
+        return attempts(
+          once,
+          poolOf(plan.rule.service),
+          observed,
+          (endpoint, metadata) =>
+            begun(
+              endpoint.connection.clientStream({ path, requests: source, metadata, deadlineMs, signals }),
+              endpoint,
+            ),
+          source,
+        );
+      },
+      onLeave: () => left.abort(),
+      onEnd: (error) => {
+        observed.ended(error === undefined ? 'OK' : codeOf(error));
+        source.end();
+        return error !== undefined && source.failure !== undefined ? source.failure.error : error;
+      },
+    });
+  }
+
+  return { unary, serverStream, clientStream };
 }
 
-/** Tries until one attempt succeeds, or the contract, the budget or the deadline says stop. */
-async function attempts<T>(plan: CallPlan, pool: Pool, observed: ObservedCall, attempt: Try<T>): Promise<T> {
+/**
+ * Tries until one attempt succeeds, or the contract, the budget or the deadline says stop. A call with
+ * `requests` of its own cannot be repeated once one of them is pulled.
+ */
+async function attempts<T>(
+  plan: CallPlan,
+  pool: Pool,
+  observed: ObservedCall,
+  attempt: Try<T>,
+  requests?: RequestSource,
+): Promise<T> {
   const tried = new Set<Endpoint>();
   let made = 0;
   let unsent = 0;
@@ -71,10 +119,10 @@ async function attempts<T>(plan: CallPlan, pool: Pool, observed: ObservedCall, a
     const metadata = plan.metadata();
     observed.inject(metadata);
     try {
-      return await tryOn(pool, endpoint, metadata, attempt);
+      return await tryOn(pool, endpoint, metadata, attempt, requests === undefined);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
-      if (neverLeft(error) && unsent < mostUnsent) {
+      if (neverLeft(error) && unsent < mostUnsent && requests?.pulled !== true) {
         unsent += 1;
         continue;
       }
@@ -93,11 +141,13 @@ async function tryOn<T>(
   endpoint: Endpoint,
   metadata: Parameters<Try<T>>[1],
   attempt: Try<T>,
+  /** Whether the instance alone decides how long it takes. */
+  timed: boolean,
 ): Promise<T> {
   const startedAt = performance.now();
-  const through = (code: Parameters<Endpoint['observe']>[1]): void => {
+  const through = (code: CodeName | 'OK'): void => {
     endpoint.inFlight -= 1;
-    if (endpoint.observe(performance.now() - startedAt, code)) pool.eject(endpoint);
+    if (endpoint.observe(timed ? performance.now() - startedAt : undefined, code)) pool.eject(endpoint);
   };
   endpoint.inFlight += 1;
   try {

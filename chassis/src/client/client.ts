@@ -1,4 +1,5 @@
 import type { MethodDefinition, ServiceDefinition } from '../server/implement.ts';
+import { asBuffer } from './as-buffer.ts';
 import type { CallOptions, Mesh } from './mesh.ts';
 
 /** The call of one method: a promise for unary, an async iterable for a server stream. */
@@ -37,8 +38,4 @@ function stream(method: MethodDefinition, mesh: Mesh) {
     const { messages } = mesh.serverStream(method.path, method.requestSerialize(request), options);
     for await (const message of messages) yield method.responseDeserialize(asBuffer(message));
   };
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

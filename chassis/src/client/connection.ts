@@ -1,15 +1,25 @@
 import type { Metadata } from '@grpc/grpc-js';
 import type { StreamResult, UnaryResult } from './mesh.ts';
 
-/** One attempt of a call. */
-export interface Attempt {
+/** What attempts of all kinds have. */
+export interface AttemptBase {
   readonly path: string;
-  readonly request: Uint8Array;
   /** The connection's own from now on. */
   readonly metadata: Metadata;
   /** Epoch milliseconds; Infinity for none. */
   readonly deadlineMs: number;
   readonly signals: readonly AbortSignal[];
+}
+
+/** One attempt of a call with one request. */
+export interface Attempt extends AttemptBase {
+  readonly request: Uint8Array;
+}
+
+/** One attempt of a call that streams its requests. */
+export interface StreamingAttempt extends AttemptBase {
+  /** Pulled one by one as the instance takes them. What it throws cancels the attempt. */
+  readonly requests: Pick<AsyncIterator<Uint8Array, undefined>, 'next'>;
 }
 
 /**
@@ -20,6 +30,7 @@ export interface Connection {
   readonly ready: boolean;
   unary(attempt: Attempt): Promise<UnaryResult>;
   serverStream(attempt: Attempt): StreamResult;
+  clientStream(attempt: StreamingAttempt): StreamResult;
   /** Lets go: no new attempts, those in flight go on. */
   close(): void;
 }

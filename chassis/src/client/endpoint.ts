@@ -51,13 +51,12 @@ export class Endpoint implements Candidate {
     return this.instance.weight * grown;
   }
 
-  /** Records an attempt. Answers whether the instance has now failed often enough to be set aside. */
-  observe(ms: number, code: CodeName | 'OK'): boolean {
-    const now = Date.now();
-    const keep = Math.exp((this.#observedAt - now) / fadeMs);
-    const share = Math.max(0.1, 1 - keep);
-    this.#latencyMs = this.#latencyMs === undefined ? ms : this.#latencyMs * (1 - share) + ms * share;
-    this.#observedAt = now;
+  /**
+   * Records an attempt; without `ms`, its outcome alone. Answers whether the instance has now failed often
+   * enough to be set aside.
+   */
+  observe(ms: number | undefined, code: CodeName | 'OK'): boolean {
+    if (ms !== undefined) this.#measured(ms);
     if (code === 'OK' || !instanceFaults.has(code)) {
       this.#failures = 0;
       if (code === 'OK') this.#ejections = 0;
@@ -65,6 +64,14 @@ export class Endpoint implements Candidate {
     }
     this.#failures += 1;
     return this.#failures >= failuresToEject && !this.ejected;
+  }
+
+  #measured(ms: number): void {
+    const now = Date.now();
+    const keep = Math.exp((this.#observedAt - now) / fadeMs);
+    const share = Math.max(0.1, 1 - keep);
+    this.#latencyMs = this.#latencyMs === undefined ? ms : this.#latencyMs * (1 - share) + ms * share;
+    this.#observedAt = now;
   }
 
   /** Sets the instance aside, longer each time in a row. */

@@ -1,9 +1,9 @@
 import type { Contract } from '../contract.ts';
+import { workloadOf } from '../discovery/listed.ts';
 import type { Instance, Resolver } from '../discovery/registry.ts';
 import type { Logger } from '../logger.ts';
 import type { Connect } from './connection.ts';
 import { Endpoint } from './endpoint.ts';
-import { grpcConnect } from './grpc-connection.ts';
 import type { MeshOptions } from './mesh.ts';
 import { Pool } from './pool.ts';
 
@@ -18,7 +18,7 @@ export class Endpoints {
   readonly #resolver: Resolver;
   readonly #connect: Connect;
   readonly #logger: Logger;
-  readonly #workloads: Map<string, string | undefined>;
+  readonly #contract: Contract;
   readonly #pools = new Map<string, Pool>();
   readonly #shared = new Map<string, Shared>();
   readonly #stops: (() => void)[] = [];
@@ -26,8 +26,8 @@ export class Endpoints {
   constructor(options: MeshOptions) {
     this.#resolver = options.resolver;
     this.#logger = options.logger;
-    this.#connect = options.connect ?? grpcConnect(options.tls, options.trustDomain ?? 'weft.local');
-    this.#workloads = workloads(options.contract);
+    this.#connect = options.connect;
+    this.#contract = options.contract;
   }
 
   /** The pool of a service; it is watched from the first time on that somebody asks. */
@@ -50,7 +50,8 @@ export class Endpoints {
 
   #update(pool: Pool, instances: readonly Instance[]): void {
     const { service } = pool;
-    const workload = this.#workloads.get(service);
+    // Whose certificate its instances must show (weft.v1.served_by).
+    const workload = workloadOf(this.#contract, service);
     const keep = new Set<string>();
     pool.update(instances, (instance) => {
       const key = `${workload} ${instance.id} ${instance.address} ${instance.weight}`;
@@ -81,9 +82,4 @@ export class Endpoints {
     this.#logger.info({ workload, address: instance.address, instance: instance.id }, 'instance found');
     return endpoint;
   }
-}
-
-/** Which workload's certificate an instance of a gRPC service must show (weft.v1.served_by). */
-function workloads(contract: Contract): Map<string, string | undefined> {
-  return new Map([...contract.methods.values()].map(({ service, servedBy }) => [service, servedBy]));
 }

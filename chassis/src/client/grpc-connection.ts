@@ -11,7 +11,9 @@ import { createSecureContext } from 'node:tls';
 import { ServiceError } from '../errors.ts';
 import { fromStatus } from '../rpc-status.ts';
 import { workloadOf, type TlsIdentity } from '../tls.ts';
-import type { Attempt, Connect, Connection } from './connection.ts';
+import { asBuffer } from './as-buffer.ts';
+import type { Attempt, AttemptBase, Connect, Connection, StreamingAttempt } from './connection.ts';
+import { sendRequests } from './grpc-requests.ts';
 import { GrpcStream } from './grpc-stream.ts';
 import type { StreamResult, UnaryResult } from './mesh.ts';
 import { connectionLost, notSent } from './retry.ts';
@@ -42,12 +44,13 @@ export interface Running {
   readonly call: GrpcCall;
   cancelled: boolean;
   unsent: boolean;
+  ended: boolean;
   /** Takes the listeners off the attempt's signals. */
   release(): void;
 }
 
-/** Connections over grpc-js, one channel each, with mutual TLS 1.3. */
-export function grpcConnect(tls: TlsIdentity, trustDomain: string): Connect {
+/** Connections over grpc-js, one channel each, with mutual TLS 1.3. `trustDomain`: default `weft.local`. */
+export function grpcConnect(tls: TlsIdentity, trustDomain = 'weft.local'): Connect {
   const { ca, cert, key } = tls;
   const context = createSecureContext({ ca, cert, key, minVersion: 'TLSv1.3' });
   const forWorkload = (workload: string | undefined): ChannelCredentials =>
@@ -126,12 +129,20 @@ class GrpcConnection implements Connection {
     return stream;
   }
 
+  clientStream(attempt: StreamingAttempt): StreamResult {
+    const running = this.start(attempt);
+    const stream = new GrpcStream(running, (status) => this.finish(running, status));
+    running.call.start(attempt.metadata, stream);
+    void sendRequests(running, attempt.requests);
+    return stream;
+  }
+
   close(): void {
     this.#closed = true;
     if (this.#running.size === 0) this.#channel.close();
   }
 
-  private start({ path, deadlineMs, signals }: Attempt): Running {
+  private start({ path, deadlineMs, signals }: AttemptBase): Running {
     const call = this.#channel.createCall(path, deadlineMs, null, null, undefined);
     const cancel = (): void => {
       running.cancelled = true;
@@ -141,6 +152,7 @@ class GrpcConnection implements Connection {
       call,
       cancelled: false,
       unsent: false,
+      ended: false,
       release: () => signals.forEach((signal) => signal.removeEventListener('abort', cancel)),
     };
     for (const signal of signals) signal.addEventListener('abort', cancel);
@@ -151,6 +163,7 @@ class GrpcConnection implements Connection {
   /** The error of an attempt that is through, undefined if it went well. */
   private finish(running: Running, status: StatusObject): ServiceError | undefined {
     running.release();
+    running.ended = true;
     this.#running.delete(running);
     if (this.#closed && this.#running.size === 0) this.#channel.close();
     if (status.code === grpcStatus.OK) return undefined;
@@ -210,8 +223,4 @@ function codeOf({ code }: StatusObject): string {
 
 function noMessage(path: string): ServiceError {
   return new ServiceError('INTERNAL', 'NO_MESSAGE', `${path} answered OK without a message`);
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

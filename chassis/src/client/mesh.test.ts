@@ -1,12 +1,8 @@
-import type { Metadata } from '@grpc/grpc-js';
 import { expect, test } from '@jest/globals';
-import { Metadata as GrpcMetadata } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
 import { ServiceError, type CodeName } from '../errors.ts';
-import type { Instance, Resolver } from '../discovery/registry.ts';
-import { createLogger } from '../logger.ts';
-import { echoContract } from '../testing/echo.ts';
-import type { Attempt, Connect } from './connection.ts';
-import { createMesh, type Mesh, type UnaryResult } from './mesh.ts';
+import { echoContract, echoWorkload } from '../testing/echo.ts';
+import { playMesh, type Behaviour } from '../testing/played-mesh.ts';
 import { connectionLost, notSent } from './retry.ts';
 
 const methods = { read: { idempotent: true, timeoutMs: 2_000 }, write: { timeoutMs: 2_000 } } as const;
@@ -14,65 +10,27 @@ const contract = echoContract('test.Echo', methods);
 const read = '/test.Echo/read';
 const write = '/test.Echo/write';
 
-type Behaviour = (attempt: Attempt) => Promise<UnaryResult>;
+type Unary = NonNullable<Behaviour['unary']>;
 
-/** A mesh over connections that are played: by address, what each answers. */
-function played(behaviours: Record<string, Behaviour>) {
-  let tell: (instances: readonly Instance[]) => void = () => undefined;
-  const calls: string[] = [];
-  const changes = new Map<string, () => void>();
-  const ready = new Set(Object.keys(behaviours));
-  const resolver: Resolver = {
-    watch(_, listener) {
-      tell = listener;
-      listener(Object.keys(behaviours).map(instanceAt));
-      return () => undefined;
-    },
-    status: () => ({ connected: true, detail: '' }),
-    close: async () => undefined,
-  };
-  const connect: Connect = (address, _, onChange) => {
-    changes.set(address, onChange);
-    return {
-      get ready() {
-        return ready.has(address);
-      },
-      unary(attempt) {
-        calls.push(address);
-        return behaviours[address]?.(attempt) ?? Promise.reject(new Error('no behaviour'));
-      },
-      serverStream() {
-        throw new Error('no streams here');
-      },
-      close: () => ready.delete(address),
-    };
-  };
-  const tls = { ca: Buffer.alloc(0), cert: Buffer.alloc(0), key: Buffer.alloc(0) };
-  const logger = createLogger({ name: 'test', level: 'silent' });
-  const mesh: Mesh = createMesh({ contract, resolver, tls, logger, connect });
-  return {
-    mesh,
-    calls,
-    tell: (addresses: string[]) => tell(addresses.map(instanceAt)),
-    setReady: (address: string, value: boolean) => {
-      if (value) ready.add(address);
-      else ready.delete(address);
-      changes.get(address)?.();
-    },
-  };
+/** Instances that answer unary calls: by address, how. */
+function played(behaviours: Record<string, Unary>) {
+  return playMesh(
+    contract,
+    mapValues(behaviours, (unary) => ({ unary })),
+  );
 }
 
-function instanceAt(address: string): Instance {
-  return { id: address, address, zone: '', weight: 1, version: '', startedAt: '' };
+function mapValues<A, B>(record: Record<string, A>, map: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
 }
 
-const ok: Behaviour = async () => ({
+const ok: Unary = async () => ({
   message: new Uint8Array([1]),
-  headers: new GrpcMetadata(),
-  trailers: new GrpcMetadata(),
+  headers: new Metadata(),
+  trailers: new Metadata(),
 });
 const fails =
-  (code: CodeName, reason = 'TEST', retryAfterMs?: number): Behaviour =>
+  (code: CodeName, reason = 'TEST', retryAfterMs?: number): Unary =>
   async () => {
     throw new ServiceError(code, reason, 'played', { retryAfterMs });
   };
@@ -166,9 +124,35 @@ test('each attempt has metadata of its own, with what the caller gave', async ()
       return fails('UNAVAILABLE')(attempt);
     },
   });
-  const metadata = new GrpcMetadata();
+  const metadata = new Metadata();
   metadata.set('x-test', '1');
   await expect(mesh.unary(read, body, { metadata })).rejects.toThrow('played');
   expect(new Set(seen).size).toBe(3);
   expect(seen.map((each) => each.get('x-test'))).toEqual([['1'], ['1'], ['1']]);
+});
+
+test('a contract that grows while the mesh runs is called by its new methods', async () => {
+  let current = contract;
+  const growing = {
+    get registry() {
+      return current.registry;
+    },
+    get services() {
+      return current.services;
+    },
+    get methods() {
+      return current.methods;
+    },
+    get bytes() {
+      return current.bytes;
+    },
+  };
+  const { mesh, workloads } = playMesh(growing, { 'a:1': { unary: ok } });
+  await mesh.unary(read, body);
+  await expect(mesh.unary('/test.Later/read', body)).rejects.toMatchObject({ reason: 'UNKNOWN_METHOD' });
+  current = echoContract('test.Later', methods);
+  await mesh.unary('/test.Later/read', body);
+  await expect(mesh.unary(read, body)).rejects.toMatchObject({ reason: 'UNKNOWN_METHOD' });
+  // One instance serves both; who must answer there is read from the contract of the moment.
+  expect(workloads).toEqual([echoWorkload]);
 });

@@ -2,7 +2,6 @@ import type { Metadata } from '@grpc/grpc-js';
 import type { Contract } from '../contract.ts';
 import type { Resolver } from '../discovery/registry.ts';
 import type { Logger } from '../logger.ts';
-import type { TlsIdentity } from '../tls.ts';
 import { createCaller } from './caller.ts';
 import type { Connect } from './connection.ts';
 import { Endpoints } from './endpoints.ts';
@@ -25,7 +24,10 @@ export interface UnaryResult {
 }
 
 export interface StreamResult {
-  /** Rejects, as `trailers` does, with what `messages` throws. Neither needs to be awaited. */
+  /**
+   * Resolves when the upstream begins to answer. Rejects, as `trailers` does, with what `messages` throws.
+   * Neither needs to be awaited.
+   */
   readonly headers: Promise<Metadata>;
   /** Pulled by its reader: an unread message holds back the sender. Leaving it cancels the call. */
   readonly messages: AsyncIterable<Uint8Array>;
@@ -57,6 +59,12 @@ export interface InstanceStatus {
 export interface Mesh {
   unary(path: string, request: Uint8Array, options?: CallOptions): Promise<UnaryResult>;
   serverStream(path: string, request: Uint8Array, options?: CallOptions): StreamResult;
+  /**
+   * A call that streams its requests, with one answer or many. They are pulled as the upstream takes them,
+   * and not repeated: once the first is pulled, the call stays with its instance. What `requests` throws
+   * cancels the call, and `messages` throws the same. When the call ends first, `requests` is left (`return`).
+   */
+  clientStream(path: string, requests: AsyncIterable<Uint8Array>, options?: CallOptions): StreamResult;
   /** Instances of a gRPC service that are known now; starts to watch the service if nobody does. */
   instances(service: string): readonly InstanceStatus[];
   /** Finds and connects to the instances of these gRPC services before the first call needs them. */
@@ -66,14 +74,12 @@ export interface Mesh {
 }
 
 export interface MeshOptions {
+  /** Read anew at each call, so that its getters may answer the state of a contract that grows. */
   readonly contract: Contract;
   readonly resolver: Resolver;
-  readonly tls: TlsIdentity;
-  /** Default `weft.local`. */
-  readonly trustDomain?: string;
+  /** How connections are made: `grpcConnect` or `http2Connect`. */
+  readonly connect: Connect;
   readonly logger: Logger;
-  /** How connections are made. Default: grpc-js over mutual TLS. */
-  readonly connect?: Connect;
 }
 
 /** The mesh as one process sees it: finds instances through `resolver`, connects to them, calls them. */
@@ -83,6 +89,7 @@ export function createMesh(options: MeshOptions): Mesh {
   return {
     unary: call.unary,
     serverStream: call.serverStream,
+    clientStream: call.clientStream,
     instances: (service) => endpoints.pool(service).endpoints.map((endpoint) => endpoint.status()),
     prepare: (services) => services.forEach((service) => endpoints.pool(service)),
     close: async () => endpoints.close(),

@@ -2,11 +2,9 @@ import type { Metadata } from '@grpc/grpc-js';
 import type { Endpoint } from './endpoint.ts';
 import type { StreamResult } from './mesh.ts';
 
-/** A stream of which the first message, or its end, has arrived. */
-interface Begun {
+/** A stream whose initial metadata, or good end, has arrived. */
+export interface Begun {
   readonly stream: StreamResult;
-  readonly messages: AsyncIterator<Uint8Array>;
-  readonly first: IteratorResult<Uint8Array>;
   readonly endpoint: Endpoint;
 }
 
@@ -15,13 +13,14 @@ interface StreamAttempts {
   readonly begin: (begun: (stream: StreamResult, endpoint: Endpoint) => Promise<Begun>) => Promise<Begun>;
   /** The reader left before the end. */
   readonly onLeave: () => void;
-  /** Once, at the end, with what it failed with. */
-  readonly onEnd: (error: unknown) => void;
+  /** Once, at the end, with what it failed with; answers what its reader is told. */
+  readonly onEnd: (error: unknown) => unknown;
 }
 
 /**
- * A stream whose beginning is tried like a unary call: until the first message nothing was seen by its
- * reader, so another instance may begin anew. After that a failure is the reader's to handle.
+ * A stream whose beginning is tried like a unary call: until the initial metadata its reader has seen
+ * nothing, so another instance may begin anew. From then on the call is committed (gRFC A6), and a
+ * failure is the reader's to handle.
  */
 export function resumableStream({ begin, onLeave, onEnd }: StreamAttempts): StreamResult {
   const headers = Promise.withResolvers<Metadata>();
@@ -31,31 +30,35 @@ export function resumableStream({ begin, onLeave, onEnd }: StreamAttempts): Stre
   trailers.promise.catch(() => undefined);
 
   async function* read(): AsyncGenerator<Uint8Array, undefined> {
-    let begun: Begun | undefined;
+    let endpoint: Endpoint | undefined;
     let failure: unknown;
     try {
-      begun = await begin(readFirst);
-      begun.endpoint.inFlight += 1;
-      headers.resolve(await begun.stream.headers);
-      for (let result = begun.first; result.done !== true; result = await begun.messages.next())
-        yield result.value;
-      trailers.resolve(await begun.stream.trailers);
+      const begun = await begin(whenBegun);
+      endpoint = begun.endpoint;
+      endpoint.inFlight += 1;
+      const { stream } = begun;
+      headers.resolve(await stream.headers);
+      yield* stream.messages;
+      trailers.resolve(await stream.trailers);
     } catch (error) {
       failure = error;
-      headers.reject(error);
-      trailers.reject(error);
-      throw error;
     } finally {
-      if (begun !== undefined) begun.endpoint.inFlight -= 1;
-      onEnd(failure);
+      if (endpoint !== undefined) endpoint.inFlight -= 1;
+      const told = onEnd(failure);
+      if (failure !== undefined) {
+        headers.reject(told);
+        trailers.reject(told);
+      }
+      failure = told;
     }
+    if (failure !== undefined) throw failure;
   }
   return { headers: headers.promise, trailers: trailers.promise, messages: eager(read(), onLeave) };
 }
 
-async function readFirst(stream: StreamResult, endpoint: Endpoint): Promise<Begun> {
-  const messages = stream.messages[Symbol.asyncIterator]();
-  return { stream, messages, first: await messages.next(), endpoint };
+async function whenBegun(stream: StreamResult, endpoint: Endpoint): Promise<Begun> {
+  await stream.headers;
+  return { stream, endpoint };
 }
 
 /** Begins at once, not only when the first message is asked for; leaving it early cancels the call. */

@@ -2,6 +2,7 @@ import { Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { currentCall } from '../call-context.ts';
 import { client } from '../client/client.ts';
+import { grpcConnect } from '../client/grpc-connection.ts';
 import { createMesh, type Mesh } from '../client/mesh.ts';
 import type { AccessRule } from '../contract.ts';
 import { staticResolver } from '../discovery/listed.ts';
@@ -129,7 +130,12 @@ afterAll(async () => {
 async function meshOf(workload: string, by: Authority = authority, domain?: string): Promise<Mesh> {
   const tls = await tlsIdentity(by, workload, domain === undefined ? {} : { trustDomain: domain });
   const resolver = staticResolver(new Map([['echo', [`127.0.0.1:${port}`]]]), contract);
-  const mesh = createMesh({ contract, resolver, tls, logger: createLogger({ name: 't', level: 'silent' }) });
+  const mesh = createMesh({
+    contract,
+    resolver,
+    connect: grpcConnect(tls),
+    logger: createLogger({ name: 't', level: 'silent' }),
+  });
   meshes.push(mesh);
   return mesh;
 }
@@ -305,7 +311,12 @@ test('certificates of another authority, of another trust domain and of another 
   });
   const address = `127.0.0.1:${await impostor.listen('127.0.0.1', 0)}`;
   const resolver = staticResolver(new Map([['echo', [address]]]), contract);
-  const mesh = createMesh({ contract, resolver, tls: await tlsIdentity(authority, 'edge'), logger });
+  const mesh = createMesh({
+    contract,
+    resolver,
+    connect: grpcConnect(await tlsIdentity(authority, 'edge')),
+    logger,
+  });
   await expect(client(definition, mesh).echo({}, { timeoutMs: 300 })).rejects.toMatchObject({
     code: 'UNAVAILABLE',
     reason: 'NO_INSTANCE',

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Metadata } from '@grpc/grpc-js';
 import { exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose';
 import type { User } from '../call-context.ts';
+import { grpcConnect } from '../client/grpc-connection.ts';
 import { createMesh, type CallOptions, type Mesh } from '../client/mesh.ts';
 import { loadConfig, type Schema } from '../config.ts';
 import type { Contract } from '../contract.ts';
@@ -75,7 +76,7 @@ export async function startTestMesh(): Promise<TestMesh> {
     const logger = createLogger({ name, level: process.env['LOG_LEVEL'] ?? 'silent' });
     const tls = await tlsIdentity(authority, name);
     const discovery = openDiscovery(registryUrl, contract, { logger });
-    const mesh = createMesh({ contract, resolver: discovery.resolver, tls, logger });
+    const mesh = createMesh({ contract, resolver: discovery.resolver, connect: grpcConnect(tls), logger });
     const instanceId = uuidv7();
     const config = loadConfig(options.config ?? ({} as S), { ...environment, ...settings.environment });
     const closeMesh = async () => {
@@ -140,7 +141,12 @@ export async function startTestMesh(): Promise<TestMesh> {
     if (known !== undefined) return known;
     const logger = createLogger({ name: workload, level: process.env['LOG_LEVEL'] ?? 'silent' });
     const { resolver } = openDiscovery(registryUrl, contract, { logger });
-    const mesh = createMesh({ contract, resolver, tls: await tlsIdentity(authority, workload), logger });
+    const mesh = createMesh({
+      contract,
+      resolver,
+      connect: grpcConnect(await tlsIdentity(authority, workload)),
+      logger,
+    });
     meshes.set(workload, mesh);
     stops.push(async () => {
       await mesh.close();
@@ -216,6 +222,7 @@ export function withToken(mesh: Mesh, token: string): Mesh {
   return {
     unary: (path, request, options) => mesh.unary(path, request, authorized(options)),
     serverStream: (path, request, options) => mesh.serverStream(path, request, authorized(options)),
+    clientStream: (path, requests, options) => mesh.clientStream(path, requests, authorized(options)),
     instances: (service) => mesh.instances(service),
     prepare: (services) => mesh.prepare(services),
     close: () => Promise.resolve(),

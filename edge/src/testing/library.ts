@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { Metadata, type status } from '@grpc/grpc-js';
+import { grpcConnect } from '@weft/chassis/client/grpc-connection';
 import { createMesh } from '@weft/chassis/client/mesh';
 import { parseAddressList, staticResolver } from '@weft/chassis/discovery/listed';
 import { ServiceError } from '@weft/chassis/errors';
@@ -137,7 +138,11 @@ export async function startLibrary(
   const mesh = createMesh({
     contract,
     resolver: staticResolver(parseAddressList(`library=127.0.0.1:${upstream.port}`), contract),
-    tls: { ca: Buffer.from(client.ca), cert: Buffer.from(client.cert), key: Buffer.from(client.key) },
+    connect: grpcConnect({
+      ca: Buffer.from(client.ca),
+      cert: Buffer.from(client.cert),
+      key: Buffer.from(client.key),
+    }),
     logger,
   });
   const edge = createEdge({
