@@ -1,17 +1,14 @@
-import { createFileRegistry, createRegistry, fromBinary, type Registry } from '@bufbuild/protobuf';
-import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Mesh } from '@weft/chassis/client/mesh';
 import type { Contract } from '@weft/chassis/contract';
 import type { Logger } from '@weft/chassis/logger';
 import type { TokenVerifier } from '@weft/chassis/server/tokens';
-import { createHandler, domain, lateFailure } from './handler.ts';
-import { ErrorPrinter } from './http/error-body.ts';
+import { createFailures } from './failures.ts';
+import { createHandler } from './handler.ts';
 import { createHttpServer } from './http/server.ts';
 import type { Limits } from './limits.ts';
-import { buildRoutes, type Routes } from './routing/routes.ts';
-import { Transcoder } from './transcoder.ts';
+import { Rest } from './rest/rest.ts';
+import { buildSchema, type Schema } from './schema.ts';
 
 export interface EdgeOptions {
   readonly contract: Contract;
@@ -26,7 +23,12 @@ export interface EdgeOptions {
 }
 
 export interface Edge {
-  readonly routes: Routes;
+  /** What is served now. */
+  readonly schema: Schema;
+  /** Serves another contract from the next request on. Throws a RouteError, and goes on with the old one. */
+  use(contract: Contract): void;
+  /** Answers one request of node:http, whatever server it came from; never throws. */
+  handle(request: IncomingMessage, response: ServerResponse): void;
   /** Opens the port, 0 for any; answers which. Rejects when it cannot be had. */
   listen(host: string, port: number): Promise<number>;
   /**
@@ -38,31 +40,30 @@ export interface Edge {
 
 /** An edge over a contract and a mesh. Throws a RouteError for routes that cannot be served as written. */
 export function createEdge(options: EdgeOptions): Edge {
-  const { contract, mesh, tokens, logger, limits } = options;
-  const routes = buildRoutes(contract);
-  for (const { path, reason } of routes.skipped)
-    logger.info({ rpc: path.slice(1), reason }, 'not served over REST');
-  const errors = new ErrorPrinter(withDetailTypes(contract));
+  const { mesh, tokens, logger, limits } = options;
+  const schemaOptions = { ...options, knowsUsers: tokens !== undefined };
   const draining = new AbortController();
-  const common = { routes, tokens, errors, limits, logger, draining: draining.signal };
-  const transcoder = new Transcoder({
-    contract,
-    mesh,
+  const failures = createFailures(logger, draining.signal);
+  let schema = announced(buildSchema(options.contract, schemaOptions), logger);
+  const rest = new Rest({ ...options, mesh, failures });
+  const handle = createHandler({
+    schema: () => schema,
+    select: () => rest,
+    rest,
+    tokens,
     limits,
-    unknownParameters: options.unknownQuery,
-    unknownFields: options.unknownFields,
-    emitDefaults: options.emitDefaults,
-    failed: (exchange, error) => lateFailure(exchange, error, common),
+    failures,
+    draining: draining.signal,
   });
-  const handler = createHandler({ ...common, transcoder });
-  const server = createHttpServer(
-    (request, response) => handler.handle(request, response),
-    limits,
-    errors,
-    domain,
-  );
+  const server = createHttpServer(handle, limits, () => schema.errors);
   return {
-    routes,
+    get schema() {
+      return schema;
+    },
+    use(contract) {
+      schema = announced(buildSchema(contract, schemaOptions), logger);
+    },
+    handle,
     listen: (host, port) => server.listen(host, port),
     drain(graceMs, delayMs = 0) {
       draining.abort();
@@ -71,12 +72,9 @@ export function createEdge(options: EdgeOptions): Edge {
   };
 }
 
-/** Where the types of details are: an upstream may send those of google.rpc though its contract lacks them. */
-function withDetailTypes({ registry }: Contract): Registry {
-  if (registry.getMessage('google.rpc.BadRequest') !== undefined) return registry;
-  const file = createRequire(import.meta.url).resolve('@weft/proto/descriptors.binpb');
-  return createRegistry(
-    registry,
-    createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(file))),
-  );
+function announced(schema: Schema, logger: Logger): Schema {
+  for (const { path, reason } of schema.routes.skipped)
+    logger.info({ rpc: path.slice(1), reason }, 'not served over REST');
+  if (schema.open) logger.warn('the contract has no access rules: every method is open to everyone');
+  return schema;
 }

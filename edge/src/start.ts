@@ -24,7 +24,7 @@ export async function runEdge(): Promise<void> {
     const edge = named(() =>
       createEdge({ ...config, limits: config, contract, mesh, logger, tokens: member.tokenVerifier() }),
     );
-    const services = [...new Set(edge.routes.list.map((route) => route.method.service))];
+    const services = [...new Set(edge.schema.routes.list.map((route) => route.method.service))];
     mesh.prepare(services);
     for (const service of services)
       admin.addDependency({
@@ -37,7 +37,7 @@ export async function runEdge(): Promise<void> {
       edge.listen(config.httpHost, config.httpPort),
     );
     admin.setPhase('serving');
-    logger.info({ port, admin: admin.port, routes: edge.routes.list.length }, 'serving');
+    logger.info({ port, admin: admin.port, routes: edge.schema.routes.list.length }, 'serving');
     onShutdown(logger, async () => {
       admin.setPhase('draining');
       await edge.drain(drainMs, config.drainDelayMs);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { connect } from 'node:net';
-import { streamFormat } from './http/stream-format.ts';
+import { streamFormat } from './rest/stream-format.ts';
 import { raw, send } from './testing/http.ts';
 import { limits, quiet, startLibrary, type Library } from './testing/library.ts';
 

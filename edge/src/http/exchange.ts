@@ -1,14 +1,18 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Route } from '../routing/routes.ts';
+import type { Protocol, Target } from '../protocol.ts';
+import type { Schema } from '../schema.ts';
 
 /** One HTTP request and its answer. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** The schema when the request came: it may have been replaced since. */
+  readonly schema: Schema;
   /** The request's `x-request-id`, made here if it sent none. */
   readonly id: string;
   /** What every answer to it carries. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Record<string, string | string[]>;
   /** The raw path and query (without `?`) of the request target. */
   readonly path: string;
   readonly query: string;
@@ -16,6 +20,40 @@ export interface Exchange {
   readonly signal: AbortSignal;
   /** A HEAD request: it is answered like a GET, without a body. */
   readonly bodiless: boolean;
+  /** How it is answered. */
+  protocol: Protocol;
   /** Known once it is found. */
-  route?: Route;
+  target?: Target;
+}
+
+export function newExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  schema: Schema,
+  protocol: Protocol,
+  signal: AbortSignal,
+): Exchange {
+  const sent = request.headers['x-request-id'];
+  const id = typeof sent === 'string' && /^[\x21-\x7e]{1,128}$/.test(sent) ? sent : randomUUID();
+  const target = originForm(request.url ?? '');
+  const mark = target.indexOf('?');
+  return {
+    request,
+    response,
+    schema,
+    protocol,
+    id,
+    headers: { 'x-request-id': id, 'x-content-type-options': 'nosniff' },
+    path: mark === -1 ? target : target.slice(0, mark),
+    query: mark === -1 ? '' : target.slice(mark + 1),
+    signal,
+    bodiless: request.method === 'HEAD',
+  };
+}
+
+/** A target may name the authority too (RFC 9112, 3.2.2): that is taken off, and nothing else is touched. */
+function originForm(url: string): string {
+  if (url.startsWith('/')) return url;
+  const rest = url.replace(/^https?:\/\/[^/?#]*/i, '');
+  return rest.startsWith('?') || rest === '' ? `/${rest}` : rest;
 }

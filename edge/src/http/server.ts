@@ -1,7 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ErrorPrinter } from './error-body.ts';
+import { domain } from '../domain.ts';
+import type { ErrorPrinter } from '../rest/error-body.ts';
 import { HttpFault, type Failure } from './faults.ts';
 import type { Limits } from '../limits.ts';
 
@@ -26,8 +27,7 @@ export interface HttpServer {
 export function createHttpServer(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
   limits: Limits,
-  errors: ErrorPrinter,
-  domain: string,
+  errors: () => ErrorPrinter,
 ): HttpServer {
   const server = createServer({
     maxHeaderSize: limits.headerBytes,
@@ -47,7 +47,7 @@ export function createHttpServer(
   server.on('request', serve);
   server.on('checkContinue', serve);
   server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) =>
-    refuse(socket as Socket, parseFailure(error, limits.urlBytes), errors, domain),
+    refuse(socket as Socket, parseFailure(error, limits.urlBytes), errors()),
   );
   return {
     listen: (host, port) =>
@@ -100,11 +100,11 @@ function fault(status: number, reason: string, message: string): Failure {
   return new HttpFault(status, 'INVALID_ARGUMENT', reason, message).failure;
 }
 
-function refuse(socket: Socket, failure: Failure, errors: ErrorPrinter, domain: string): void {
+function refuse(socket: Socket, failure: Failure, errors: ErrorPrinter): void {
   const current = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
   // Requests before this one on the same connection (pipelining) are answered first.
   if (current?.req.complete === true) {
-    current.once('close', () => refuse(socket, failure, errors, domain));
+    current.once('close', () => refuse(socket, failure, errors));
     return;
   }
   // An answer that has begun may get nothing put into it.

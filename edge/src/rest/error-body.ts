@@ -5,7 +5,7 @@ import { lowerCamelCase } from '../codec/field-mask.ts';
 import { JsonPrinter } from '../codec/message-to-json.ts';
 import { WireReader } from '../codec/wire-reader.ts';
 import { fieldsByName } from '../descriptors.ts';
-import type { Failure } from './faults.ts';
+import type { Failure } from '../http/faults.ts';
 
 const typePrefix = 'type.googleapis.com/';
 const badRequestType = 'google.rpc.BadRequest';

@@ -1,0 +1,2 @@
+/** This process, in the ErrorInfo of its own errors. */
+export const domain = 'edge';

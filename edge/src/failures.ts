@@ -1,0 +1,38 @@
+import { ServiceError } from '@weft/chassis/errors';
+import type { Logger } from '@weft/chassis/logger';
+import type { Exchange } from './http/exchange.ts';
+import { failureOf, type Failure } from './http/faults.ts';
+
+/** What clients are told of errors; the log is told the rest. */
+export interface Failures {
+  /** The failure that a thrown error is to the client. Logs it. */
+  of(exchange: Exchange, error: unknown): Failure;
+}
+
+/** `draining`: aborted when this process begins to shut down, which explains calls that are cancelled then. */
+export function createFailures(logger: Logger, draining: AbortSignal): Failures {
+  return {
+    of(exchange, error) {
+      const { id, target, request, signal } = exchange;
+      const failure = draining.aborted && signal.aborted ? failureOf(goingAway()) : failureOf(error);
+      const line = {
+        method: request.method,
+        route: target?.label,
+        rpc: target?.method.path.slice(1),
+        status: failure.status,
+        code: failure.error.code,
+        reason: failure.error.reason,
+        requestId: id,
+      };
+      if (failure.cause !== undefined) logger.error({ ...line, err: failure.cause }, 'request failed');
+      else if (failure.status >= 500) logger.warn({ ...line, err: failure.error }, 'request failed');
+      else logger.debug({ ...line, detail: failure.error.message }, 'request refused');
+      return failure;
+    },
+  };
+}
+
+/** What calls of a process that shuts down are told. */
+export function goingAway(): ServiceError {
+  return new ServiceError('UNAVAILABLE', 'SERVER_DRAINING', 'this instance is going away: call again');
+}
