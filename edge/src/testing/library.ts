@@ -11,7 +11,7 @@ import { createAuthority } from '@weft/chassis/testing/certificates';
 import { createEdge, type Edge, type EdgeOptions } from '../edge.ts';
 import type { Limits } from '../limits.ts';
 import { testContract } from './schema.ts';
-import { startUpstream, type UpstreamCall } from './upstream.ts';
+import { startUpstream, type StreamingUpstreamCall, type UpstreamCall } from './upstream.ts';
 
 export const limits: Limits = {
   requestBytes: 64 * 1024,
@@ -44,6 +44,8 @@ export interface Library {
   readonly cancelled: string[];
   /** Messages that WatchBooks has produced. */
   readonly produced: () => number;
+  /** Requests that UploadBooks and Chat have taken. */
+  readonly taken: () => number;
   /** Resolves when the upstream sees a call cancelled. */
   readonly nextCancel: () => Promise<void>;
   stopUpstream(): void;
@@ -59,6 +61,7 @@ export async function startLibrary(
   const [server, client] = await Promise.all([authority.issue('library'), authority.issue('edge')]);
   const cancelled: string[] = [];
   let produced = 0;
+  let taken = 0;
   let stopped = false;
   let cancels = Promise.withResolvers<void>();
   const onCancel = (name: string): void => {
@@ -78,6 +81,28 @@ export async function startLibrary(
     const code = Number(request['failCode'] ?? 0);
     if (code === quiet) await once(signal, 'abort');
     else if (code !== 0) throw failure(code, 'the stream broke');
+  }
+
+  async function uploadBooks({ requests, signal }: StreamingUpstreamCall): Promise<JsonObject> {
+    signal.addEventListener('abort', () => onCancel('UploadBooks'));
+    const titles: string[] = [];
+    for await (const { book, failCode } of requests) {
+      taken += 1;
+      if (failCode === quiet) await once(signal, 'abort');
+      else if (failCode !== undefined) throw failure(Number(failCode), 'the upload broke');
+      titles.push(text((book as JsonObject | undefined)?.['title']));
+    }
+    return { count: titles.length, titles: titles.map((title) => title.slice(0, 100)) };
+  }
+
+  async function* chat({ requests, signal }: StreamingUpstreamCall): AsyncGenerator<JsonObject> {
+    signal.addEventListener('abort', () => onCancel('Chat'));
+    for await (const { text: said, replies, failCode } of requests) {
+      taken += 1;
+      for (let number = 0; number < Number(replies ?? 1); number++) yield { text: text(said), number };
+      if (failCode === quiet) await once(signal, 'abort');
+      else if (failCode !== undefined) throw failure(Number(failCode), 'the chat broke');
+    }
   }
 
   const upstream = await startUpstream(contract, server, {
@@ -133,6 +158,8 @@ export async function startLibrary(
       },
     },
     streams: { WatchBooks: watchBooks },
+    clientStreams: { UploadBooks: uploadBooks },
+    bidi: { Chat: chat },
   });
   const logger = createLogger({ name: 'edge', level: process.env['LOG_LEVEL'] ?? 'silent' });
   const mesh = createMesh({
@@ -163,6 +190,7 @@ export async function startLibrary(
     edge,
     cancelled,
     produced: () => produced,
+    taken: () => taken,
     nextCancel: () => cancels.promise,
     stopUpstream: () => upstream.stop(),
     async stop() {

@@ -1,11 +1,12 @@
-import { once } from 'node:events';
+import { once, type EventEmitter } from 'node:events';
 import {
   fromBinary,
   fromJson,
   toBinary,
   toJson,
-  type DescMessage,
+  type DescMethod,
   type JsonObject,
+  type Registry,
 } from '@bufbuild/protobuf';
 import * as grpc from '@grpc/grpc-js';
 import type { Contract } from '@weft/chassis/contract';
@@ -20,11 +21,27 @@ export interface UpstreamCall {
   readonly signal: AbortSignal;
   /** Sends initial metadata. */
   readonly sendMetadata: (metadata: grpc.Metadata) => void;
+  /** Sent when the call ends well. */
+  readonly trailers: grpc.Metadata;
+}
+
+/** A call that streams its requests, which are pulled one by one; `request` is empty. */
+export interface StreamingUpstreamCall extends UpstreamCall {
+  readonly requests: AsyncIterable<JsonObject>;
 }
 
 /** Answers with ProtoJSON, or fails with a grpc-js status. */
 export type UnaryHandler = (call: UpstreamCall) => JsonObject | Promise<JsonObject>;
 export type StreamHandler = (call: UpstreamCall) => AsyncIterable<JsonObject>;
+export type ClientStreamHandler = (call: StreamingUpstreamCall) => Promise<JsonObject>;
+export type BidiHandler = (call: StreamingUpstreamCall) => AsyncIterable<JsonObject>;
+
+export interface Handlers {
+  readonly unary?: Readonly<Record<string, UnaryHandler>>;
+  readonly streams?: Readonly<Record<string, StreamHandler>>;
+  readonly clientStreams?: Readonly<Record<string, ClientStreamHandler>>;
+  readonly bidi?: Readonly<Record<string, BidiHandler>>;
+}
 
 export interface Upstream {
   readonly port: number;
@@ -35,45 +52,11 @@ export interface Upstream {
 export async function startUpstream(
   contract: Contract,
   identity: Identity,
-  handlers: { readonly unary: Record<string, UnaryHandler>; readonly streams: Record<string, StreamHandler> },
+  handlers: Handlers,
 ): Promise<Upstream> {
   const server = new grpc.Server({ 'grpc.enable_channelz': 0 });
-  const { registry } = contract;
-  const read = (type: DescMessage, bytes: Buffer) =>
-    toJson(type, fromBinary(type, bytes), { registry }) as JsonObject;
-  const write = (type: DescMessage, json: JsonObject) =>
-    Buffer.from(toBinary(type, fromJson(type, json, { registry })));
-  const bytes = (value: Buffer) => value;
-  for (const { path, descriptor } of contract.methods.values()) {
-    const { input, output, name } = descriptor;
-    const unary = handlers.unary[name];
-    if (unary !== undefined)
-      server.register<Buffer, Buffer>(
-        path,
-        (call: grpc.ServerUnaryCall<Buffer, Buffer>, callback: grpc.sendUnaryData<Buffer>) =>
-          void answer(
-            unary,
-            contextOf(call, read(input, call.request)),
-            (json) => write(output, json),
-            callback,
-          ),
-        bytes,
-        bytes,
-        'unary',
-      );
-    const stream = handlers.streams[name];
-    if (stream !== undefined)
-      server.register<Buffer, Buffer>(
-        path,
-        (call: grpc.ServerWritableStream<Buffer, Buffer>) =>
-          void answerAll(call, stream(contextOf(call, read(input, call.request))), (json) =>
-            write(output, json),
-          ),
-        bytes,
-        bytes,
-        'serverStream',
-      );
-  }
+  for (const { path, descriptor } of contract.methods.values())
+    registerMethod(server, path, descriptor, handlers, contract.registry);
   const credentials = grpc.ServerCredentials.createSsl(
     Buffer.from(identity.ca),
     [{ private_key: Buffer.from(identity.key), cert_chain: Buffer.from(identity.cert) }],
@@ -85,37 +68,84 @@ export async function startUpstream(
   return { port, stop: () => server.forceShutdown() };
 }
 
+const bytes = (value: Buffer) => value;
+
+function registerMethod(
+  server: grpc.Server,
+  path: string,
+  { input, output, name }: DescMethod,
+  { unary, streams, clientStreams, bidi }: Handlers,
+  registry: Registry,
+): void {
+  const read = (value: Buffer) => toJson(input, fromBinary(input, value), { registry }) as JsonObject;
+  const write = (json: JsonObject) => Buffer.from(toBinary(output, fromJson(output, json, { registry })));
+  const register = (handler: grpc.UntypedHandleCall, type: string) =>
+    server.register(path, handler as grpc.handleUnaryCall<Buffer, Buffer>, bytes, bytes, type);
+  const one = unary?.[name];
+  const many = streams?.[name];
+  const upload = clientStreams?.[name];
+  const both = bidi?.[name];
+  if (one !== undefined)
+    register((call: grpc.ServerUnaryCall<Buffer, Buffer>, callback: grpc.sendUnaryData<Buffer>) => {
+      const context = contextOf(call, read(call.request));
+      void answer(async () => write(await one(context)), context, callback);
+    }, 'unary');
+  if (many !== undefined)
+    register((call: grpc.ServerWritableStream<Buffer, Buffer>) => {
+      const context = contextOf(call, read(call.request));
+      void answerAll(call, many(context), write, context);
+    }, 'serverStream');
+  if (upload !== undefined)
+    register((call: grpc.ServerReadableStream<Buffer, Buffer>, callback: grpc.sendUnaryData<Buffer>) => {
+      const context = { ...contextOf(call, {}), requests: requestsOf(call, read) };
+      void answer(async () => write(await upload(context)), context, callback);
+    }, 'clientStream');
+  if (both !== undefined)
+    register((call: grpc.ServerDuplexStream<Buffer, Buffer>) => {
+      const context = { ...contextOf(call, {}), requests: requestsOf(call, read) };
+      void answerAll(call, both(context), write, context);
+    }, 'bidi');
+}
+
+async function* requestsOf(
+  call: AsyncIterable<Buffer>,
+  read: (value: Buffer) => JsonObject,
+): AsyncGenerator<JsonObject> {
+  for await (const message of call) yield read(message);
+}
+
 async function answer(
-  handler: UnaryHandler,
-  call: UpstreamCall,
-  write: (json: JsonObject) => Buffer,
+  run: () => Promise<Buffer>,
+  { trailers }: UpstreamCall,
   callback: grpc.sendUnaryData<Buffer>,
 ): Promise<void> {
   try {
-    callback(null, write(await handler(call)));
+    callback(null, await run(), trailers);
   } catch (error) {
     callback(error as grpc.ServiceError);
   }
 }
 
 async function answerAll(
-  call: grpc.ServerWritableStream<Buffer, Buffer>,
+  call: grpc.ServerWritableStream<Buffer, Buffer> | grpc.ServerDuplexStream<Buffer, Buffer>,
   answers: AsyncIterable<JsonObject>,
   write: (json: JsonObject) => Buffer,
+  { trailers }: UpstreamCall,
 ): Promise<void> {
   try {
     for await (const json of answers) {
       if (call.cancelled) return;
       if (!call.write(write(json))) await Promise.race([once(call, 'drain'), once(call, 'cancelled')]);
     }
-    call.end();
+    call.end(trailers);
   } catch (error) {
     call.emit('error', error);
   }
 }
 
 function contextOf(
-  call: grpc.ServerUnaryCall<Buffer, Buffer> | grpc.ServerWritableStream<Buffer, Buffer>,
+  call: Pick<grpc.ServerUnaryCall<Buffer, Buffer>, 'metadata' | 'getDeadline' | 'sendMetadata'> &
+    EventEmitter,
   request: JsonObject,
 ): UpstreamCall {
   const cancelled = new AbortController();
@@ -127,5 +157,6 @@ function contextOf(
     deadlineMs: deadline instanceof Date ? deadline.getTime() : deadline,
     signal: cancelled.signal,
     sendMetadata: (metadata) => call.sendMetadata(metadata),
+    trailers: new grpc.Metadata(),
   };
 }
