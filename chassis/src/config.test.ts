@@ -72,3 +72,24 @@ test('the description masks secrets', () => {
   expect(text).toContain('FILE is not set');
   expect(text).not.toContain('hunter2');
 });
+
+test('a list is separated by commas in a variable, and may be given item by item beside it', () => {
+  const list = { origins: env.list('ORIGINS'), sizes: env.list('SIZES', { each: size, default: [1] }) };
+  expect(loadConfig(list, {})).toEqual({ origins: [], sizes: [1] });
+  expect(loadConfig(list, { ORIGINS: ' a, b,,', SIZES: '2' })).toEqual({ origins: ['a', 'b'], sizes: [2] });
+  const given = new Map([['ORIGINS', { raw: ['c', 'd'], from: '--origin' }]]);
+  expect(loadConfig(list, { ORIGINS: 'a' }, given).origins).toEqual(['c', 'd']);
+  expect(() => loadConfig(list, { SIZES: '1,x' })).toThrow('SIZES has x, which is no size ("1,x")');
+});
+
+test('a fault of what was given names where it was given', () => {
+  const given = new Map([['PORT', { raw: '1.5', from: '--port' }]]);
+  expect(() => loadConfig({ port: env.port('PORT') }, {}, given, ['--prot is unknown'])).toThrow(
+    '2 fault(s):\n  --prot is unknown\n  --port is not a port (0 to 65535) ("1.5")',
+  );
+});
+
+function size(item: string): number {
+  if (!/^\d+$/.test(item)) throw new Error(`has ${item}, which is no size`);
+  return Number(item);
+}
