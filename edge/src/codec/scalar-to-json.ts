@@ -27,7 +27,7 @@ export function scalarToJson(type: ScalarType): ReadText {
 }
 
 const readers: Readonly<Record<ScalarType, ReadText>> = {
-  [ScalarType.STRING]: (r) => JSON.stringify(r.string()),
+  [ScalarType.STRING]: (r) => r.quoted(),
   [ScalarType.BYTES]: (r) => {
     const end = r.delimited();
     const text = r.bytes.toString('base64', r.pos, end);

@@ -48,20 +48,26 @@ export function timestampToText(seconds: number, nanos: number): string | undefi
   if (!(seconds >= minTimestamp && seconds <= maxTimestamp) || nanos < 0 || nanos > 999_999_999)
     return undefined;
   const day = Math.floor(seconds / 86_400);
-  // Most times of an answer are of the same few days.
-  if (day !== lastDay.number) {
-    lastDay.number = day;
-    lastDay.text = new Date(day * 86_400_000).toISOString().slice(0, 11);
-  }
   const second = seconds - day * 86_400;
-  const [hours, minutes] = [Math.floor(second / 3600), Math.floor(second / 60) % 60];
-  return `${lastDay.text}${twoDigits(hours)}:${twoDigits(minutes)}:${twoDigits(second % 60)}${fraction(nanos)}Z`;
+  const clock = `${twoDigits[(second / 3600) | 0]}:${twoDigits[((second / 60) | 0) % 60]}:${twoDigits[second % 60]}`;
+  return `${dayText(day)}${clock}${fraction(nanos)}Z`;
 }
 
-const lastDay = { number: 0, text: '1970-01-01T' };
+const twoDigits = Array.from({ length: 100 }, (_, number) => String(number).padStart(2, '0'));
 
-function twoDigits(number: number): string {
-  return number < 10 ? `0${number}` : String(number);
+/** Most times of an answer are of the same few days: the texts of 64 are kept, each in one place. */
+const keptDays = 64;
+const dayNumbers = new Array<number>(keptDays).fill(NaN);
+const dayTexts = new Array<string>(keptDays).fill('');
+
+/** A day since 1970 as `2030-01-31T`. */
+function dayText(day: number): string {
+  const place = day & (keptDays - 1);
+  if (dayNumbers[place] !== day) {
+    dayNumbers[place] = day;
+    dayTexts[place] = new Date(day * 86_400_000).toISOString().slice(0, 11);
+  }
+  return dayTexts[place] ?? '';
 }
 
 /** Reads `1.5s`. Throws a ValueFault. */

@@ -4,6 +4,11 @@ export class WireFault extends Error {
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const replacement = '\ufffd';
+
+/** Bytes that do not stand for themselves in a JSON string: controls, quote, backslash, and all beyond ASCII. */
+const needsCare = new Uint8Array(256).fill(1, 0, 0x20).fill(1, 0x80);
+needsCare[0x22] = needsCare[0x5c] = 1;
 
 /** A cursor over protobuf's wire format. It throws a WireFault rather than read past its end. */
 export class WireReader {
@@ -11,6 +16,8 @@ export class WireReader {
   /** The upper half of the last `varint64`, signed; the lower half is what that returned. */
   high = 0;
   readonly bytes: Buffer;
+  /** All bytes as characters: one copy, of which strings are slices that cost nothing. */
+  private characters: string | undefined;
 
   constructor(bytes: Uint8Array) {
     this.bytes = Buffer.isBuffer(bytes)
@@ -73,10 +80,29 @@ export class WireReader {
     for (let i = start; i < end; i++) {
       if ((this.bytes[i] ?? 0) >= 0x80) return this.decode(start, end);
     }
-    return this.bytes.toString('latin1', start, end);
+    return this.ascii(start, end);
+  }
+
+  /** A string as JSON text. */
+  quoted(): string {
+    const end = this.delimited();
+    const start = this.pos;
+    this.pos = end;
+    const { bytes } = this;
+    for (let i = start; i < end; i++) {
+      if (needsCare[bytes[i] ?? 0] !== 0) return JSON.stringify(this.decode(start, end));
+    }
+    return `"${this.ascii(start, end)}"`;
+  }
+
+  private ascii(start: number, end: number): string {
+    return (this.characters ??= this.bytes.toString('latin1')).slice(start, end);
   }
 
   private decode(start: number, end: number): string {
+    const text = this.bytes.toString('utf8', start, end);
+    // Quick, but it puts a replacement character for what is wrong: where one is found, look again.
+    if (!text.includes(replacement)) return text;
     try {
       return utf8.decode(this.bytes.subarray(start, end));
     } catch (error) {
