@@ -115,9 +115,17 @@ function verifier(
   mesh: Mesh,
   logger: Logger,
 ): TokenVerifier | undefined {
-  const fetchKeys = keys ?? (source === undefined ? undefined : tokenKeys(source, mesh, logger));
+  const fetchKeys = keys ?? (source === undefined ? undefined : keysFrom(source, mesh, logger));
   if (issuer === undefined && audience === undefined && source === undefined) return undefined;
   if (issuer === undefined || audience === undefined || fetchKeys === undefined)
     throw new StartError('TOKEN_ISSUER, TOKEN_AUDIENCE and TOKEN_KEYS are set together or not at all');
   return createTokenVerifier({ issuer, audience, keys: fetchKeys });
+}
+
+function keysFrom(source: string, mesh: Mesh, logger: Logger): () => Promise<JSONWebKeySet> {
+  try {
+    return tokenKeys(source, mesh, logger);
+  } catch (error) {
+    throw new StartError(`TOKEN_KEYS ${(error as Error).message} (${source})`, { cause: error });
+  }
 }

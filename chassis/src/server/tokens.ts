@@ -1,20 +1,12 @@
 import { hash } from 'node:crypto';
-import {
-  createLocalJWKSet,
-  errors,
-  jwtVerify,
-  type JSONWebKeySet,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-} from 'jose';
+import { errors, jwtVerify, type JSONWebKeySet, type JWTPayload } from 'jose';
 import type { User } from '../call-context.ts';
 import { ServiceError } from '../errors.ts';
+import { createSigningKeys } from './signing-keys.ts';
 
 /** No key of ours signs with anything else; `none` and the symmetric ones above all. */
 const algorithms = ['ES256', 'RS256', 'EdDSA'];
 const clockToleranceS = 5;
-/** Keys are fetched again this often, so that one taken out of the set stops counting. */
-const keyMaxAgeMs = 10 * 60_000;
 const longestToken = 8192;
 
 /** A user whose token was verified. */
@@ -36,31 +28,50 @@ export interface TokenVerifierOptions {
   readonly audience: string;
   /** Fetches the signing keys. */
   readonly keys: () => Promise<JSONWebKeySet>;
-  /** Verified tokens that are remembered until they expire. Default 10,000. */
+  /** Verified tokens that are remembered until they expire: those used last. Default 10,000. */
   readonly cacheSize?: number;
   /** The shortest time between two fetches that unknown key ids cause. Default 10,000 ms. */
   readonly keyCooldownMs?: number;
+  /** Keys are fetched again this often, so that one taken out of the set stops counting. Default 10 min. */
+  readonly keyMaxAgeMs?: number;
+}
+
+interface Remembered {
+  readonly user: VerifiedUser;
+  /** The key that verified it; undefined where the token names none, and any may have. */
+  readonly kid: string | undefined;
 }
 
 /**
- * A verifier of user tokens: signature (ES256, RS256 or EdDSA), issuer, audience, expiry. One
- * verification costs some 100 µs, so verified tokens are remembered by their SHA-256 until they expire.
+ * A verifier of user tokens: signature (ES256, RS256 or EdDSA), issuer, audience, `exp`, `nbf`. One
+ * verification costs some 100 µs, so verified tokens are remembered by their SHA-256 until they expire, or
+ * until the key that verified them is no longer in the set, which is how all tokens of a key are revoked.
  */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const { issuer, audience, cacheSize = 10_000 } = options;
-  const verified = new Map<string, VerifiedUser>();
-  const keyOf = signingKeys(options.keys, options.keyCooldownMs ?? 10_000);
+  const verified = new Map<string, Remembered>();
+  let removals = 0;
+  const keys = createSigningKeys({
+    fetch: options.keys,
+    cooldownMs: options.keyCooldownMs ?? 10_000,
+    maxAgeMs: options.keyMaxAgeMs ?? 10 * 60_000,
+    onRemoved(gone) {
+      removals += 1;
+      for (const [digest, { kid }] of verified)
+        if (kid === undefined || gone.has(kid)) verified.delete(digest);
+    },
+  });
 
-  async function verifyAnew(token: string): Promise<VerifiedUser> {
+  async function verifyAnew(token: string): Promise<Remembered> {
     try {
-      const { payload } = await jwtVerify(token, keyOf, {
+      const { payload, protectedHeader } = await jwtVerify(token, keys.choose, {
         algorithms,
         issuer,
         audience,
         clockTolerance: clockToleranceS,
         requiredClaims: ['sub', 'exp'],
       });
-      return userOf(payload);
+      return { user: userOf(payload), kid: protectedHeader.kid };
     } catch (error) {
       throw asServiceError(error);
     }
@@ -69,62 +80,25 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   return {
     async verify(token) {
       if (token.length > longestToken) throw invalid(undefined);
+      keys.refresh();
       const digest = hash('sha256', token, 'base64');
       const known = verified.get(digest);
       if (known !== undefined) {
-        if (known.expiresAtMs + clockToleranceS * 1000 > Date.now()) return known;
         verified.delete(digest);
-        throw expired(undefined);
+        if (known.user.expiresAtMs + clockToleranceS * 1000 <= Date.now()) throw expired(undefined);
+        // Behind all others: what was not used for the longest time is in front, and goes first.
+        verified.set(digest, known);
+        return known.user;
       }
-      const user = await verifyAnew(token);
-      verified.set(digest, user);
-      // Insertion order: the oldest goes first.
+      const before = removals;
+      const fresh = await verifyAnew(token);
+      // Not remembered when a key went meanwhile: it may have been this one.
+      if (removals === before) verified.set(digest, fresh);
       if (verified.size > cacheSize) verified.delete(verified.keys().next().value ?? '');
-      return user;
+      return fresh.user;
     },
   };
 }
-
-/**
- * Chooses the key that a token names. An unknown key id causes a fetch, at most one per cooldown
- * however many tokens ask for it; while the source is away the last known keys stay in use.
- */
-function signingKeys(fetchKeys: () => Promise<JSONWebKeySet>, cooldownMs: number): JWTVerifyGetKey {
-  let choose: ReturnType<typeof createLocalJWKSet> | undefined;
-  let fetchedAt = -Infinity;
-  let triedAt = -Infinity;
-  let fetching: Promise<void> | undefined;
-
-  const fetchNow = (): Promise<void> => {
-    triedAt = Date.now();
-    fetching ??= fetchKeys()
-      .then((keys) => {
-        choose = createLocalJWKSet(keys);
-        fetchedAt = Date.now();
-      })
-      .finally(() => {
-        fetching = undefined;
-      });
-    return fetching;
-  };
-
-  return async (header, token) => {
-    if (choose === undefined) await fetchNow().catch(unavailable);
-    else if (Date.now() - Math.max(fetchedAt, triedAt) > keyMaxAgeMs) fetchNow().catch(keepKnown);
-    if (choose === undefined) throw unavailable(undefined);
-    try {
-      return await choose(header, token);
-    } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      if (fetching === undefined && Date.now() - triedAt < cooldownMs) throw error;
-      await fetchNow().catch(keepKnown);
-      return choose(header, token);
-    }
-  };
-}
-
-/** The keys of before stay in use; whoever fetches them logs why it failed. */
-const keepKnown = () => undefined;
 
 function userOf(payload: JWTPayload): VerifiedUser {
   const { sub, exp, roles = [] } = payload as JWTPayload & { roles?: unknown };
@@ -145,9 +119,4 @@ function invalid(cause: unknown): ServiceError {
 
 function expired(cause: unknown): ServiceError {
   return new ServiceError('UNAUTHENTICATED', 'TOKEN_EXPIRED', 'the access token has expired', { cause });
-}
-
-function unavailable(cause: unknown): never {
-  const message = 'the keys that verify access tokens cannot be fetched';
-  throw new ServiceError('UNAVAILABLE', 'KEYS_UNAVAILABLE', message, { cause });
 }
