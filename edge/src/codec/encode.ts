@@ -1,19 +1,24 @@
 import { ScalarType, type DescField } from '@bufbuild/protobuf';
 import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { isZero, type Draft, type Scalar, type Value } from './draft.ts';
+import { wireType } from './scalar-to-json.ts';
+import { WireWriter } from './wire-writer.ts';
+
+const delimited = 2;
+const startGroup = 3;
+const endGroup = 4;
 
 /**
  * Encodes a draft. Fields go out in the order of the descriptor, whatever order they were set in, so
  * that equal requests have equal bytes.
  */
 export function encodeDraft(draft: Draft): Uint8Array {
-  const writer = new BinaryWriter();
+  const writer = new WireWriter();
   writeDraft(writer, draft);
   return writer.finish();
 }
 
-function writeDraft(writer: BinaryWriter, draft: Draft): void {
+function writeDraft(writer: WireWriter, draft: Draft): void {
   if (draft.values.size < 2) {
     for (const [field, value] of draft.values) writeField(writer, field, value);
     return;
@@ -24,7 +29,7 @@ function writeDraft(writer: BinaryWriter, draft: Draft): void {
   }
 }
 
-function writeField(writer: BinaryWriter, field: DescField, value: Value): void {
+function writeField(writer: WireWriter, field: DescField, value: Value): void {
   if (field.fieldKind === 'map') return writeMap(writer, field, value as Map<Scalar, Value>);
   if (field.fieldKind === 'list') return writeList(writer, field, value as Value[]);
   if (field.presence === FeatureSet_FieldPresence.IMPLICIT && isZero(value)) return;
@@ -33,7 +38,7 @@ function writeField(writer: BinaryWriter, field: DescField, value: Value): void 
   writeScalar(writer, field.number, field.scalar ?? ScalarType.INT32, value as Scalar);
 }
 
-function writeList(writer: BinaryWriter, field: DescField & { fieldKind: 'list' }, values: Value[]): void {
+function writeList(writer: WireWriter, field: DescField & { fieldKind: 'list' }, values: Value[]): void {
   if (values.length === 0) return;
   if (field.listKind === 'message') {
     for (const value of values) writeMessage(writer, field.number, value as Draft, field.delimitedEncoding);
@@ -44,106 +49,78 @@ function writeList(writer: BinaryWriter, field: DescField & { fieldKind: 'list' 
     for (const value of values) writeScalar(writer, field.number, type, value as Scalar);
     return;
   }
-  writer.tag(field.number, WireType.LengthDelimited).fork();
+  writeTag(writer, field.number, delimited);
+  const start = writer.begin();
   for (const value of values) putScalar(writer, type, value as Scalar);
-  writer.join();
+  writer.end(start);
 }
 
 function writeMap(
-  writer: BinaryWriter,
+  writer: WireWriter,
   field: DescField & { fieldKind: 'map' },
   entries: Map<Scalar, Value>,
 ): void {
   for (const [key, value] of entries) {
-    writer.tag(field.number, WireType.LengthDelimited).fork();
+    writeTag(writer, field.number, delimited);
+    const start = writer.begin();
     writeScalar(writer, 1, field.mapKey, key);
     if (field.mapKind === 'message') writeMessage(writer, 2, value as Draft, false);
     else writeScalar(writer, 2, field.mapKind === 'enum' ? ScalarType.INT32 : field.scalar, value as Scalar);
-    writer.join();
+    writer.end(start);
   }
 }
 
-function writeMessage(writer: BinaryWriter, number: number, draft: Draft, delimited: boolean): void {
-  if (delimited) {
-    writer.tag(number, WireType.StartGroup);
+function writeMessage(writer: WireWriter, number: number, draft: Draft, asGroup: boolean): void {
+  if (asGroup) {
+    writeTag(writer, number, startGroup);
     writeDraft(writer, draft);
-    writer.tag(number, WireType.EndGroup);
+    writeTag(writer, number, endGroup);
     return;
   }
-  writer.tag(number, WireType.LengthDelimited).fork();
+  writeTag(writer, number, delimited);
+  const start = writer.begin();
   writeDraft(writer, draft);
-  writer.join();
+  writer.end(start);
 }
 
-function writeScalar(writer: BinaryWriter, number: number, type: ScalarType, value: Scalar): void {
-  writer.tag(number, wireTypes[type]);
+function writeScalar(writer: WireWriter, number: number, type: ScalarType, value: Scalar): void {
+  writeTag(writer, number, wireType(type));
   putScalar(writer, type, value);
 }
 
-const wireTypes: Readonly<Record<ScalarType, WireType>> = {
-  [ScalarType.DOUBLE]: WireType.Bit64,
-  [ScalarType.FLOAT]: WireType.Bit32,
-  [ScalarType.INT64]: WireType.Varint,
-  [ScalarType.UINT64]: WireType.Varint,
-  [ScalarType.INT32]: WireType.Varint,
-  [ScalarType.FIXED64]: WireType.Bit64,
-  [ScalarType.FIXED32]: WireType.Bit32,
-  [ScalarType.BOOL]: WireType.Varint,
-  [ScalarType.STRING]: WireType.LengthDelimited,
-  [ScalarType.BYTES]: WireType.LengthDelimited,
-  [ScalarType.UINT32]: WireType.Varint,
-  [ScalarType.SFIXED32]: WireType.Bit32,
-  [ScalarType.SFIXED64]: WireType.Bit64,
-  [ScalarType.SINT32]: WireType.Varint,
-  [ScalarType.SINT64]: WireType.Varint,
-};
+function writeTag(writer: WireWriter, number: number, type: number): void {
+  writer.varint32((number << 3) | type);
+}
 
 /** The value's JavaScript type follows from the scalar type: see Scalar. */
-function putScalar(writer: BinaryWriter, type: ScalarType, value: Scalar): void {
+function putScalar(writer: WireWriter, type: ScalarType, value: Scalar): void {
   switch (type) {
     case ScalarType.STRING:
-      writer.string(value as string);
-      return;
+      return writer.text(value as string);
     case ScalarType.BYTES:
-      writer.bytes(value as Uint8Array);
-      return;
+      return writer.data(value as Uint8Array);
     case ScalarType.BOOL:
-      writer.bool(value as boolean);
-      return;
+      return writer.varint32(value === true ? 1 : 0);
     case ScalarType.DOUBLE:
-      writer.double(value as number);
-      return;
+      return writer.double(value as number);
     case ScalarType.FLOAT:
-      writer.float(value as number);
-      return;
+      return writer.float(value as number);
     case ScalarType.INT32:
-      writer.int32(value as number);
-      return;
+      return writer.int32(value as number);
     case ScalarType.UINT32:
-      writer.uint32(value as number);
-      return;
+      return writer.varint32(value as number);
     case ScalarType.SINT32:
-      writer.sint32(value as number);
-      return;
+      return writer.varint32(((value as number) << 1) ^ ((value as number) >> 31));
     case ScalarType.FIXED32:
-      writer.fixed32(value as number);
-      return;
     case ScalarType.SFIXED32:
-      writer.sfixed32(value as number);
-      return;
+      return writer.fixed32(value as number);
     case ScalarType.INT64:
-      writer.int64(value as bigint);
-      return;
     case ScalarType.UINT64:
-      writer.uint64(value as bigint);
-      return;
+      return writer.varint64(value as bigint);
     case ScalarType.SINT64:
-      writer.sint64(value as bigint);
-      return;
+      return writer.varint64(((value as bigint) << 1n) ^ ((value as bigint) >> 63n));
     case ScalarType.FIXED64:
-      writer.fixed64(value as bigint);
-      return;
     case ScalarType.SFIXED64:
-      writer.sfixed64(value as bigint);
+      return writer.fixed64(value as bigint);
   }
 }

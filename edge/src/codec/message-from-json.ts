@@ -19,12 +19,14 @@ export interface JsonReadOptions {
  */
 export class JsonReader {
   readonly options: JsonReadOptions;
-  private readonly path: string[];
+  private readonly prefix: string;
+  /** Where the reader is: what it would cost to write it out is spent when it must be told. */
+  private readonly path: Step[] = [];
 
   /** `path`: where in the request message the body belongs, in JSON names. */
   constructor(options: JsonReadOptions, path: readonly string[] = []) {
     this.options = options;
-    this.path = path.map((name, index) => (index === 0 ? name : `.${name}`));
+    this.prefix = path.join('.');
   }
 
   /** Throws a FieldFault for the first value that does not fit. */
@@ -50,24 +52,25 @@ export class JsonReader {
       if (key === skip) continue;
       const field = names.get(key);
       if (field === undefined) {
-        if (this.options.unknownFields === 'refuse')
-          this.at(member(key), () => {
-            throw new ValueFault(`is no field of ${draft.type.typeName}`);
-          });
-        continue;
+        if (this.options.unknownFields === 'ignore') continue;
+        this.enter(key);
+        throw new ValueFault(`is no field of ${draft.type.typeName}`);
       }
-      this.at(member(field.jsonName), () => this.assign(draft, field, json[key] as Json));
+      this.enter(field.jsonName);
+      this.assign(draft, field, json[key] as Json);
+      this.leave();
     }
     return draft;
   }
 
-  /** Runs `read` one step further down the path, for the name in a fault. */
-  at<T>(step: string, read: () => T): T {
-    this.path.push(this.path.length === 0 && step.startsWith('.') ? step.slice(1) : step);
-    const result = read();
-    // Not in a finally: a fault leaves the path as it is, to be reported.
+  /** Goes one step further down the path, for the name in a fault: into a member, or `[index]`. */
+  enter(step: Step): void {
+    this.path.push(step);
+  }
+
+  /** Goes back. Not called when something throws, so that the path can be told. */
+  leave(): void {
     this.path.pop();
-    return result;
   }
 
   private assign(draft: Draft, field: DescField, json: Json): void {
@@ -99,16 +102,23 @@ export class JsonReader {
 
   private list(field: DescField & { fieldKind: 'list' }, json: Json): Value[] {
     if (!Array.isArray(json)) throw expected('an array', json);
-    return json.map((item, index) => this.at(`[${index}]`, () => this.element(field, item)));
+    const values: Value[] = [];
+    for (let index = 0; index < json.length; index++) {
+      this.enter(index);
+      values.push(this.element(field, json[index] as Json));
+      this.leave();
+    }
+    return values;
   }
 
   private map(field: DescField & { fieldKind: 'map' }, json: Json): Map<Scalar, Value> {
     if (!isObject(json)) throw expected('an object', json);
     const entries = new Map<Scalar, Value>();
-    for (const key of Object.keys(json))
-      this.at(`[${JSON.stringify(key.slice(0, 100))}]`, () => {
-        entries.set(mapKeyFromJson(field.mapKey, key), this.element(field, json[key] as Json));
-      });
+    for (const key of Object.keys(json)) {
+      this.enter({ key });
+      entries.set(mapKeyFromJson(field.mapKey, key), this.element(field, json[key] as Json));
+      this.leave();
+    }
     return entries;
   }
 
@@ -132,14 +142,24 @@ export class JsonReader {
     try {
       return read();
     } catch (error) {
-      if (error instanceof ValueFault) throw new FieldFault(this.path.join(''), error.message);
+      if (error instanceof ValueFault) throw new FieldFault(written(this.prefix, this.path), error.message);
       throw error;
     }
   }
 }
 
-function member(name: string): string {
-  return /^[A-Za-z_]\w*$/.test(name) ? `.${name}` : `[${JSON.stringify(name.slice(0, 100))}]`;
+/** A member's name, an item's index, or what is always in brackets: the key of a map, `@type`. */
+export type Step = string | number | { readonly key: string };
+
+function written(prefix: string, path: readonly Step[]): string {
+  let text = prefix;
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else if (typeof step === 'object' || !/^[A-Za-z_]\w*$/.test(step))
+      text += `[${JSON.stringify((typeof step === 'object' ? step.key : step).slice(0, 100))}]`;
+    else text += text === '' ? step : `.${step}`;
+  }
+  return text;
 }
 
 function takesNull(field: DescField): boolean {

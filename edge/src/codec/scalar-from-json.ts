@@ -1,5 +1,5 @@
 import { ScalarType, type DescEnum } from '@bufbuild/protobuf';
-import type { Scalar } from './draft.ts';
+import { isLong, type Scalar } from './draft.ts';
 import { BigNumber, type Json } from './json-text.ts';
 import { exactInteger, finiteNumber } from './numbers.ts';
 
@@ -42,6 +42,9 @@ function string(json: Json): string {
 }
 
 function integer(type: ScalarType, json: Json): number | bigint {
+  // Most numbers, without the detour.
+  if (typeof json === 'number' && (json | 0) === json && fitsInt32(type, json))
+    return isLong(type) ? BigInt(json) : json;
   const [min, max, name] = ranges[type] ?? [0n, 0n, ''];
   let value: bigint | undefined;
   if (typeof json === 'number') value = Number.isInteger(json) ? BigInt(json) : undefined;
@@ -51,6 +54,19 @@ function integer(type: ScalarType, json: Json): number | bigint {
   if (value === undefined) throw new ValueFault('must be an integer');
   if (value < min || value > max) throw new ValueFault(`is out of the range of ${name}, ${min} to ${max}`);
   return name.endsWith('64') ? value : Number(value);
+}
+
+/** Whether an integer of 32 bits is in the range of any integer type. */
+function fitsInt32(type: ScalarType, value: number): boolean {
+  if (value > 0) return true;
+  // JSON has a -0, which is 0 here.
+  if (value === 0) return !Object.is(value, -0);
+  return (
+    type !== ScalarType.UINT32 &&
+    type !== ScalarType.FIXED32 &&
+    type !== ScalarType.UINT64 &&
+    type !== ScalarType.FIXED64
+  );
 }
 
 const specials = new Map([

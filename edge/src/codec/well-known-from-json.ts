@@ -13,7 +13,8 @@ export interface FieldReader {
   readMessage(type: DescMessage, json: Json): Draft;
   readFields(draft: Draft, json: Json, skip?: string): Draft;
   readField(field: DescField, json: Json): Value | undefined;
-  at<T>(step: string, read: () => T): T;
+  enter(step: string): void;
+  leave(): void;
 }
 
 /** A message whose JSON form is its own (ProtoJSON's table of types); undefined for any other. */
@@ -77,21 +78,27 @@ function any(reader: FieldReader, type: DescMessage, json: Json): Draft {
     if (Object.keys(json).length === 0) return new Draft(type);
     throw new ValueFault('needs "@type", since it is a google.protobuf.Any');
   }
-  if (typeof url !== 'string') return reader.at('["@type"]', () => refuse(expected('a string', url)));
+  reader.enter('@type');
+  if (typeof url !== 'string') throw expected('a string', url);
   const inner = reader.options.registry.getMessage(url.slice(url.lastIndexOf('/') + 1));
   if (inner === undefined || !url.includes('/'))
-    return reader.at('["@type"]', () => refuse(new ValueFault(`names no known type: ${url.slice(0, 200)}`)));
+    throw new ValueFault(`names no known type: ${url.slice(0, 200)}`);
+  reader.leave();
   const draft =
     hasTextForm(inner) || isFreeForm(inner)
-      ? reader.at('.value', () => reader.readMessage(inner, json['value'] ?? null))
+      ? valueMember(reader, inner, json['value'] ?? null)
       : reader.readFields(new Draft(inner), json, '@type');
   const message = filled(type, 1, url);
   message.set(fieldOf(type, 2), encodeDraft(draft));
   return message;
 }
 
-function refuse(fault: ValueFault): never {
-  throw fault;
+/** Of a type whose JSON form is no object of its fields. */
+function valueMember(reader: FieldReader, type: DescMessage, json: Json): Draft {
+  reader.enter('value');
+  const draft = reader.readMessage(type, json);
+  reader.leave();
+  return draft;
 }
 
 function filled(type: DescMessage, number: number, content: Value): Draft {
