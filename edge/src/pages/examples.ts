@@ -1,4 +1,5 @@
 import { ScalarType, type DescField, type DescMessage } from '@bufbuild/protobuf';
+import { isLong } from '../codec/draft.ts';
 import { isWrapper } from '../descriptors.ts';
 import { exampleNumber, exampleText } from './example-text.ts';
 import type { Direction, FieldPath, Schemas } from './schemas.ts';
@@ -8,6 +9,12 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 /** So deep do examples go, and so many values do they hold, but for what is required. */
 const maxDepth = 4;
 const maxValues = 150;
+
+/**
+ * What a first try goes better without: it is derived where it is absent, or it would be wrong, or it would
+ * make the second try a repetition of the first.
+ */
+const leftToClients = new Set(['etag', 'request_id', 'update_mask', 'validate_only', 'page_token']);
 
 /**
  * Makes examples of messages in their ProtoJSON form, always the same ones: each fits its schema, holds no
@@ -59,7 +66,8 @@ class Maker {
     if (field.fieldKind === 'list') return this.tooDeep(field, stack) ? [] : [this.element(field, stack)];
     if (field.fieldKind === 'map') {
       if (this.tooDeep(field, stack)) return {};
-      const key = field.mapKey === ScalarType.STRING ? 'key' : field.mapKey === ScalarType.BOOL ? 'true' : '1';
+      const key =
+        field.mapKey === ScalarType.STRING ? 'key' : field.mapKey === ScalarType.BOOL ? 'true' : '1';
       return { [key]: this.element(field, stack) };
     }
     return this.element(field, stack, omit);
@@ -71,6 +79,7 @@ class Maker {
     if (field.deprecated && !this.schemas.isRequired(field, this.direction)) return false;
     if (field.oneof !== undefined && this.chosen(field.oneof.fields, stack) !== field) return false;
     if (this.schemas.isRequired(field, this.direction)) return !stack.includes(field.message as DescMessage);
+    if (this.direction === 'request' && leftToClients.has(field.name)) return false;
     return this.values < maxValues && !this.tooDeep(field, stack);
   }
 
@@ -117,25 +126,12 @@ const wellKnown = new Map<string, Json>([
 ]);
 
 function scalarExample(type: ScalarType, name: string): Json {
-  switch (type) {
-    case ScalarType.STRING:
-      return exampleText(name);
-    case ScalarType.BYTES:
-      return Buffer.from('example').toString('base64');
-    case ScalarType.BOOL:
-      return true;
-    case ScalarType.DOUBLE:
-    case ScalarType.FLOAT:
-      return exampleNumber(name) === 1 ? 1.5 : exampleNumber(name);
-    case ScalarType.INT64:
-    case ScalarType.UINT64:
-    case ScalarType.SINT64:
-    case ScalarType.FIXED64:
-    case ScalarType.SFIXED64:
-      return String(Math.trunc(exampleNumber(name)));
-    default:
-      return Math.trunc(exampleNumber(name));
-  }
+  if (type === ScalarType.STRING) return exampleText(name);
+  if (type === ScalarType.BYTES) return Buffer.from('example').toString('base64');
+  if (type === ScalarType.BOOL) return true;
+  const number = exampleNumber(name);
+  if (type === ScalarType.DOUBLE || type === ScalarType.FLOAT) return number === 1 ? 1.5 : number;
+  return isLong(type) ? String(Math.trunc(number)) : Math.trunc(number);
 }
 
 /** A path that the resource beside the mask has (AIP-134). */

@@ -22,7 +22,11 @@ export function pathParameters(path: OpenApiPath, schemas: Schemas, examples: Ex
   }));
 }
 
-function pathValue({ field, partOf, name, multi }: PathParameter, schemas: Schemas, examples: Examples): Schema {
+function pathValue(
+  { field, partOf, name, multi }: PathParameter,
+  schemas: Schemas,
+  examples: Examples,
+): Schema {
   const leaf = field?.at(-1);
   if (leaf === undefined) {
     const whole = partOf?.map((f) => f.jsonName).join('.');
@@ -34,7 +38,7 @@ function pathValue({ field, partOf, name, multi }: PathParameter, schemas: Schem
     };
   }
   const { description, deprecated } = schemas.described(leaf, {});
-  const value = schemas.element(leaf, 'request');
+  const value = parameterValue(leaf, schemas);
   const text = [description, multi ? 'It may have several segments; its slashes are sent as they are.' : ''];
   const note = text.filter((part) => typeof part === 'string' && part !== '').join('\n\n');
   const plain = leaf.fieldKind === 'scalar' && leaf.scalar === ScalarType.STRING && !multi;
@@ -87,7 +91,7 @@ export function queryParameters(
 function queryParameter(path: FieldPath, field: DescField, schemas: Schemas, examples: Examples): Schema {
   const { description, deprecated } = schemas.described(field, {});
   const required = path.every((part) => schemas.isRequired(part, 'request'));
-  const element = queryValue(field, schemas);
+  const element = parameterValue(field, schemas);
   return {
     name: path.map(queryName).join('.'),
     in: 'query',
@@ -100,7 +104,7 @@ function queryParameter(path: FieldPath, field: DescField, schemas: Schemas, exa
   };
 }
 
-function queryValue(field: DescField, schemas: Schemas): Schema {
+function parameterValue(field: DescField, schemas: Schemas): Schema {
   if (field.enum?.typeName === 'google.protobuf.NullValue') return { enum: ['NULL_VALUE'] };
   return schemas.element(field, 'request');
 }
@@ -130,6 +134,7 @@ export function idempotencyKey(input: DescMessage): Schema[] {
       in: 'header',
       description: `Sets \`${field.jsonName}\`: a repeated request with the same key is carried out once.`,
       schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[ -~]+$' },
+      'x-grpc-field': field.jsonName,
     },
   ];
 }

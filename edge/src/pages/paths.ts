@@ -47,7 +47,10 @@ export class PathNamer {
     const nameAt = new Map(wildcards.map((wildcard, index) => [wildcard.segment, names[index] ?? '']));
     return {
       key: write(template, (segment) => `{${nameAt.get(segment)}}`),
-      parameters: wildcards.map(({ segment, ...wildcard }) => ({ ...wildcard, name: nameAt.get(segment) ?? '' })),
+      parameters: wildcards.map(({ segment, ...wildcard }) => ({
+        ...wildcard,
+        name: nameAt.get(segment) ?? '',
+      })),
       bindings: template.variables.map(({ start, end, multi }, index) => ({
         field: variables[index] ?? [],
         multi,

@@ -35,27 +35,20 @@ export class Schemas {
     const known = wellKnownSchema(type);
     if (known !== undefined) return known;
     const own = direction === 'request' && this.twofold(type);
-    return this.component(own ? `${type.typeName}-request` : type.typeName, () => this.object(type, direction));
+    return this.component(own ? `${type.typeName}-request` : type.typeName, () =>
+      this.object(type, direction),
+    );
   }
 
   /** A field's value, without what is said of the field itself. */
   value(field: DescField, direction: Direction): Schema {
-    switch (field.fieldKind) {
-      case 'list':
-        return { type: 'array', items: this.element(field, direction) };
-      case 'map': {
-        const propertyNames = mapKeySchema(field.mapKey);
-        return {
-          type: 'object',
-          additionalProperties: this.element(field, direction),
-          ...(propertyNames && { propertyNames }),
-        };
-      }
-      default: {
-        const schema = this.element(field, direction);
-        return field.message !== undefined && isWrapper(field.message) ? nullable(schema) : schema;
-      }
+    const schema = this.element(field, direction);
+    if (field.fieldKind === 'list') return { type: 'array', items: schema };
+    if (field.fieldKind === 'map') {
+      const propertyNames = mapKeySchema(field.mapKey);
+      return { type: 'object', additionalProperties: schema, ...(propertyNames && { propertyNames }) };
     }
+    return field.message !== undefined && isWrapper(field.message) ? nullable(schema) : schema;
   }
 
   /** One value of a field, or one of its elements. */
@@ -106,7 +99,9 @@ export class Schemas {
     const notes = [commentOf(field) || ((value['description'] as string | undefined) ?? '')];
     if (immutable) notes.push('It cannot be changed later.');
     if (field.oneof !== undefined && field.oneof.fields.length > 1)
-      notes.push(`At most one can be set of: ${field.oneof.fields.map((f) => `\`${f.jsonName}\``).join(', ')}.`);
+      notes.push(
+        `At most one can be set of: ${field.oneof.fields.map((f) => `\`${f.jsonName}\``).join(', ')}.`,
+      );
     const description = notes.filter((note) => note !== '').join('\n\n');
     return {
       ...value,
@@ -159,7 +154,9 @@ function exclusions(type: DescMessage, kept: ReadonlySet<DescField>): Schema {
   const pairs = type.oneofs.flatMap((oneof) => {
     const names = oneof.fields.filter((field) => kept.has(field)).map((field) => field.jsonName);
     if (names.length > maxCheckedMembers) return [];
-    return names.flatMap((name, index) => names.slice(index + 1).map((other) => ({ required: [name, other] })));
+    return names.flatMap((name, index) =>
+      names.slice(index + 1).map((other) => ({ required: [name, other] })),
+    );
   });
   return pairs.length === 0 ? {} : { not: { anyOf: pairs } };
 }
@@ -174,8 +171,7 @@ function twofoldFinder(
     return required && outputOnly !== inputOnly;
   };
   const sources = new Set<DescMessage>();
-  for (const type of registry)
-    if (type.kind === 'message' && type.fields.some(isTwofold)) sources.add(type);
+  for (const type of registry) if (type.kind === 'message' && type.fields.some(isTwofold)) sources.add(type);
   const known = new Map<DescMessage, boolean>();
   return (type) => {
     if (sources.size === 0) return false;
@@ -190,7 +186,8 @@ function reaches(from: DescMessage, targets: ReadonlySet<DescMessage>): boolean 
   for (const type of seen) {
     if (targets.has(type)) return true;
     for (const field of type.fields)
-      if (field.message !== undefined && wellKnownSchema(field.message) === undefined) seen.add(field.message);
+      if (field.message !== undefined && wellKnownSchema(field.message) === undefined)
+        seen.add(field.message);
   }
   return false;
 }

@@ -4,8 +4,14 @@ import { scalarSchema, type Schema } from './scalar-schema.ts';
 
 const schemas = new Map<string, Schema>([
   ['Timestamp', { type: 'string', format: 'date-time' }],
-  ['Duration', { type: 'string', pattern: '^-?[0-9]{1,12}(\\.[0-9]{1,9})?s$', description: 'Seconds: `1.5s`.' }],
-  ['FieldMask', { type: 'string', description: 'Paths of fields, separated by commas: `title,author.name`.' }],
+  [
+    'Duration',
+    { type: 'string', pattern: '^-?[0-9]{1,12}(\\.[0-9]{1,9})?s$', description: 'Seconds: `1.5s`.' },
+  ],
+  [
+    'FieldMask',
+    { type: 'string', description: 'Paths of fields, separated by commas: `title,author.name`.' },
+  ],
   ['Struct', { type: 'object', additionalProperties: true, description: 'Any JSON object.' }],
   ['Value', { description: 'Any JSON value.' }],
   ['ListValue', { type: 'array', items: {}, description: 'Any JSON array.' }],
@@ -13,7 +19,9 @@ const schemas = new Map<string, Schema>([
     'Any',
     {
       type: 'object',
-      properties: { '@type': { type: 'string', description: '`type.googleapis.com/` and the name of a type.' } },
+      properties: {
+        '@type': { type: 'string', description: '`type.googleapis.com/` and the name of a type.' },
+      },
       additionalProperties: true,
       description: 'A message of any type: `@type` names it, and its fields stand beside that.',
     },
