@@ -26,40 +26,56 @@ export class JsonTextError extends Error {
  * integers beyond 2^53 keep their digits. Throws a JsonTextError that says where the text is wrong.
  */
 export function parseJson(text: string, maxDepth: number): Json {
-  checkDepth(text, maxDepth);
+  const longNumbers = scan(text, maxDepth);
   try {
     // The reviver costs, so it runs only where a number may have more digits than a double. Its third
     // argument (ES2026) is not in the compiler's library yet.
-    return (longNumber.test(text) ? JSON.parse(text, keepDigits as never) : JSON.parse(text)) as Json;
+    return (longNumbers ? JSON.parse(text, keepDigits as never) : JSON.parse(text)) as Json;
   } catch (error) {
     throw new JsonTextError(describeSyntaxError(error, text));
   }
 }
-
-const longNumber = /\d{16}|\d[eE]/;
 
 function keepDigits(_key: string, value: Json, context: { readonly source?: string }): Json {
   if (typeof value !== 'number' || context.source === undefined) return value;
   return Number.isInteger(value) && !Number.isSafeInteger(value) ? new BigNumber(context.source) : value;
 }
 
-/** Counts brackets outside of strings, without recursion, before anything recursive sees the text. */
-function checkDepth(text: string, maxDepth: number): void {
+/**
+ * Counts brackets outside of strings, without recursion, before anything recursive sees the text. Tells
+ * whether a number has an exponent, or so many digits that a double may not hold them.
+ */
+function scan(text: string, maxDepth: number): boolean {
   let depth = 0;
-  let inString = false;
+  let digits = 0;
+  let longNumbers = false;
   for (let i = 0; i < text.length; i++) {
     const char = text.charCodeAt(i);
-    if (inString) {
-      if (char === 0x5c) i++;
-      else if (char === 0x22) inString = false;
-    } else if (char === 0x22) {
-      inString = true;
+    if (char >= 0x30 && char <= 0x39) {
+      digits++;
+      continue;
+    }
+    if (digits >= 16 || (digits > 0 && (char | 0x20) === 0x65)) longNumbers = true;
+    digits = 0;
+    if (char === 0x22) {
+      i = endOfString(text, i);
     } else if (char === 0x7b || char === 0x5b) {
       if (++depth > maxDepth) throw new JsonTextError(`is nested deeper than ${maxDepth} levels`, true);
     } else if (char === 0x7d || char === 0x5d) {
       depth--;
     }
   }
+  return longNumbers || digits >= 16;
+}
+
+/** Where the string that begins at `start` ends: its quote, or the end of the text. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
+    let slashes = 0;
+    while (text.charCodeAt(end - 1 - slashes) === 0x5c) slashes++;
+    if (slashes % 2 === 0) return end;
+  }
+  return text.length;
 }
 
 function describeSyntaxError(error: unknown, text: string): string {

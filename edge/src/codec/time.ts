@@ -6,7 +6,7 @@ export interface Time {
   readonly nanos: number;
 }
 
-const timestamp = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))$/;
+const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))$/;
 /** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, the range of google.protobuf.Timestamp. */
 const minTimestamp = -62_135_596_800;
 const maxTimestamp = 253_402_300_799;
@@ -17,8 +17,13 @@ const maxDuration = 315_576_000_000;
 export function timestampFromText(text: string): Time {
   const match = timestamp.exec(text);
   if (match === null) throw new ValueFault('is not an RFC 3339 time such as 2030-01-31T08:30:00Z');
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1, 7).map(Number);
-  const offsetMinutes = Number(match[9] ?? 0) * 60 + Number(match[10] ?? 0);
+  const year = digitsAt(text, 0) * 100 + digitsAt(text, 2);
+  const month = digitsAt(text, 5);
+  const day = digitsAt(text, 8);
+  const hour = digitsAt(text, 11);
+  const minute = digitsAt(text, 14);
+  const second = digitsAt(text, 17);
+  const offsetMinutes = Number(match[3] ?? 0) * 60 + Number(match[4] ?? 0);
   const valid =
     month >= 1 &&
     month <= 12 &&
@@ -27,15 +32,23 @@ export function timestampFromText(text: string): Time {
     hour < 24 &&
     minute < 60 &&
     second < 60 &&
-    Number(match[9] ?? 0) < 24 &&
-    Number(match[10] ?? 0) < 60;
+    Number(match[3] ?? 0) < 24 &&
+    Number(match[4] ?? 0) < 60;
   if (!valid) throw new ValueFault('is not a valid date and time');
-  // setUTCFullYear, since Date.UTC takes the years 0 to 99 for 1900 to 1999.
-  const days = new Date(0).setUTCFullYear(year, month - 1, day) / 86_400_000;
-  const local = days * 86_400 + hour * 3600 + minute * 60 + second;
-  const seconds = local - (match[8] === '-' ? -60 : 60) * offsetMinutes;
+  const local = daysSince1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+  const seconds = local - (match[2] === '-' ? -60 : 60) * offsetMinutes;
   if (seconds < minTimestamp || seconds > maxTimestamp) throw new ValueFault('is not in the years 1 to 9999');
-  return { seconds: BigInt(seconds), nanos: Number((match[7] ?? '').padEnd(9, '0')) };
+  return { seconds: BigInt(seconds), nanos: Number((match[1] ?? '').padEnd(9, '0')) };
+}
+
+/** Two digits as a number. */
+function digitsAt(text: string, index: number): number {
+  return text.charCodeAt(index) * 10 + text.charCodeAt(index + 1) - 528;
+}
+
+/** In the Gregorian calendar, for the years from 1; Date.UTC takes those up to 99 for 1900 to 1999. */
+function daysSince1970(year: number, month: number, day: number): number {
+  return Date.UTC(2000 + (year % 400), month - 1, day) / 86_400_000 + (Math.floor(year / 400) - 5) * 146_097;
 }
 
 function daysIn(year: number, month: number): number {
