@@ -68,10 +68,13 @@ export function failureOf(error: unknown): Failure {
   return { ...ofService(new ServiceError('INTERNAL', 'INTERNAL', 'internal error')), cause: error };
 }
 
+const badToken = new Set(['TOKEN_INVALID', 'TOKEN_EXPIRED']);
+
 function ofService(error: ServiceError): Failure {
   const headers: Record<string, string> = {};
-  // RFC 9110, 11.6.1: a 401 names the scheme that would do.
-  if (error.code === 'UNAUTHENTICATED') headers['www-authenticate'] = 'Bearer';
+  // RFC 9110, 11.6.1: a 401 names the scheme that would do; RFC 6750, 3.1: and that a token came, but no good one.
+  if (error.code === 'UNAUTHENTICATED')
+    headers['www-authenticate'] = badToken.has(error.reason) ? 'Bearer error="invalid_token"' : 'Bearer';
   if (error.retryAfterMs !== undefined && error.retryAfterMs >= 0)
     headers['retry-after'] = String(Math.ceil(error.retryAfterMs / 1000));
   return { status: httpStatus[error.code], error, headers };
