@@ -3,9 +3,14 @@ import { clientTimeoutMs } from './http/deadline.ts';
 import type { Exchange } from './http/exchange.ts';
 import { requestMetadata } from './http/metadata.ts';
 
-/** How a request's call goes upstream: its metadata, its deadline, and its end when the client leaves. */
-export function callOptions({ request, id, signal }: Exchange): CallOptions {
-  const timeoutMs = clientTimeoutMs(request.headers);
-  const metadata = requestMetadata(request.rawHeaders, id);
-  return timeoutMs === undefined ? { metadata, signal } : { metadata, signal, timeoutMs };
+/**
+ * How a request's call goes upstream: its metadata, its deadline, and its end when the client leaves. The
+ * deadline is the client's, at most the operator's; the mesh shortens it to the contract's. A stream has no
+ * limit but the client's and the contract's.
+ */
+export function callOptions({ request, id, signal, pass, target }: Exchange): CallOptions {
+  const metadata = requestMetadata(request.rawHeaders, id, pass.stripped);
+  const limitMs = target?.method.streaming === true ? Infinity : pass.maxTimeoutMs;
+  const timeoutMs = Math.min(clientTimeoutMs(request.headers) ?? Infinity, limitMs);
+  return timeoutMs === Infinity ? { metadata, signal } : { metadata, signal, timeoutMs };
 }

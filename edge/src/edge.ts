@@ -5,6 +5,7 @@ import type { Logger } from '@weft/chassis/logger';
 import type { TokenVerifier } from '@weft/chassis/server/tokens';
 import { createFailures } from './failures.ts';
 import { createHandler } from './handler.ts';
+import { createCors } from './http/cors.ts';
 import { createHttpServer } from './http/server.ts';
 import type { Limits } from './limits.ts';
 import { Rest } from './rest/rest.ts';
@@ -20,6 +21,10 @@ export interface EdgeOptions {
   readonly unknownQuery: 'ignore' | 'refuse';
   readonly unknownFields: 'ignore' | 'refuse';
   readonly emitDefaults: boolean;
+  /** Names of headers and metadata, in lower case, that pass in neither direction. Default none. */
+  readonly stripHeaders?: readonly string[];
+  /** Origins whose pages may call, as `https://app.example.com`; `*` for all. Default none. */
+  readonly corsOrigins?: readonly string[];
 }
 
 export interface Edge {
@@ -52,6 +57,8 @@ export function createEdge(options: EdgeOptions): Edge {
     rest,
     tokens,
     limits,
+    pass: { stripped: new Set(options.stripHeaders), maxTimeoutMs: limits.maxTimeoutMs },
+    cors: createCors(options.corsOrigins ?? []),
     failures,
     draining: draining.signal,
   });

@@ -5,7 +5,8 @@ import type { TokenVerifier } from '@weft/chassis/server/tokens';
 import { goingAway, type Failures } from './failures.ts';
 import { checkAccess } from './http/access.ts';
 import { ClientGone } from './http/body.ts';
-import { newExchange, type Exchange } from './http/exchange.ts';
+import type { Cors } from './http/cors.ts';
+import { newExchange, type Exchange, type PassRules } from './http/exchange.ts';
 import { HttpFault } from './http/faults.ts';
 import { createRequestObserver } from './http/telemetry.ts';
 import type { Limits } from './limits.ts';
@@ -21,6 +22,9 @@ export interface HandlerOptions {
   readonly rest: Protocol;
   readonly tokens: TokenVerifier | undefined;
   readonly limits: Limits;
+  readonly pass: PassRules;
+  /** Answers the preflights of browsers, and lets them read answers. */
+  readonly cors: Cors | undefined;
   readonly failures: Failures;
   /** Aborted when this process begins to shut down: streams end, other requests are finished. */
   readonly draining: AbortSignal;
@@ -38,6 +42,7 @@ export function createHandler(options: HandlerOptions): Handle {
   draining.addEventListener('abort', () => streams.forEach((stream) => stream.abort()));
 
   async function answer(exchange: Exchange, gone: AbortController): Promise<void> {
+    if (options.cors?.answers(exchange) === true) return;
     if (inFlight > limits.concurrentRequests) throw overloaded();
     checkTarget(exchange.request.url ?? '', limits.urlBytes);
     exchange.protocol = options.select(exchange);
@@ -63,7 +68,14 @@ export function createHandler(options: HandlerOptions): Handle {
   return (request, response) => {
     const observed = observe(request);
     const gone = new AbortController();
-    const exchange = newExchange(request, response, options.schema(), options.rest, gone.signal);
+    const exchange = newExchange(
+      request,
+      response,
+      options.schema(),
+      options.rest,
+      gone.signal,
+      options.pass,
+    );
     inFlight += 1;
     response.once('close', () => {
       inFlight -= 1;

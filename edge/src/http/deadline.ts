@@ -10,25 +10,33 @@ const unitsMs: Readonly<Record<string, number>> = {
   n: 0.000_001,
 };
 
+/** Each header in which clients say how long they wait: its grammar, and its unit where the value names none. */
+const headerForms: readonly (readonly [name: string, form: RegExp, unit: string])[] = [
+  // Seconds, with a fraction.
+  ['X-Server-Timeout', /^(\d{1,9}(?:\.\d{1,9})?)$/, 'S'],
+  // gRPC over HTTP/2: up to eight digits and a unit.
+  ['grpc-timeout', /^(\d{1,8})([HMSmun])$/, ''],
+  // Connect's protocol: up to ten digits.
+  ['Connect-Timeout-Ms', /^(\d{1,10})$/, 'm'],
+];
+
 /**
- * How long the client waits, milliseconds: the shorter of `X-Server-Timeout` (seconds, with a
- * fraction) and `grpc-timeout` (gRPC over HTTP/2: up to eight digits and a unit); undefined when it
- * says neither. The contract's own limit is applied by the mesh. Throws an HttpFault for a malformed one.
+ * How long the client waits, milliseconds: the shortest of `X-Server-Timeout`, `grpc-timeout` and
+ * `Connect-Timeout-Ms`; undefined when it sent none. Throws an HttpFault for a malformed one.
  */
 export function clientTimeoutMs(headers: IncomingHttpHeaders): number | undefined {
-  const server = headers['x-server-timeout'];
-  const grpc = headers['grpc-timeout'];
-  if (server === undefined && grpc === undefined) return undefined;
-  return Math.min(
-    server === undefined
-      ? Infinity
-      : parse('X-Server-Timeout', String(server), /^(\d{1,9}(?:\.\d{1,9})?)$/, 'S'),
-    grpc === undefined ? Infinity : parse('grpc-timeout', String(grpc), /^(\d{1,8})([HMSmun])$/),
-  );
+  let shortest: number | undefined;
+  for (const [name, form, unit] of headerForms) {
+    const text = headers[name.toLowerCase()];
+    if (text === undefined) continue;
+    const timeoutMs = parse(name, String(text), form, unit);
+    shortest = Math.min(shortest ?? Infinity, timeoutMs);
+  }
+  return shortest;
 }
 
-function parse(name: string, text: string, pattern: RegExp, defaultUnit = ''): number {
-  const match = pattern.exec(text);
+function parse(name: string, text: string, form: RegExp, defaultUnit: string): number {
+  const match = form.exec(text);
   const unit = unitsMs[match?.[2] ?? defaultUnit];
   if (match === null || unit === undefined)
     throw new HttpFault(400, 'INVALID_ARGUMENT', 'INVALID_HEADER', `${name} is not a timeout`);

@@ -3,10 +3,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Protocol, Target } from '../protocol.ts';
 import type { Schema } from '../schema.ts';
 
+/** What passes between clients and upstreams, as the operator wants it. */
+export interface PassRules {
+  /** Names of headers and metadata, in lower case, that pass in neither direction. */
+  readonly stripped: ReadonlySet<string>;
+  /** The longest that a call may take, but for streams. */
+  readonly maxTimeoutMs: number;
+}
+
 /** One HTTP request and its answer. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  readonly pass: PassRules;
   /** The schema when the request came: it may have been replaced since. */
   readonly schema: Schema;
   /** The request's `x-request-id`, made here if it sent none. */
@@ -32,6 +41,7 @@ export function newExchange(
   schema: Schema,
   protocol: Protocol,
   signal: AbortSignal,
+  pass: PassRules,
 ): Exchange {
   const sent = request.headers['x-request-id'];
   const id = typeof sent === 'string' && /^[\x21-\x7e]{1,128}$/.test(sent) ? sent : randomUUID();
@@ -40,6 +50,7 @@ export function newExchange(
   return {
     request,
     response,
+    pass,
     schema,
     protocol,
     id,

@@ -5,36 +5,9 @@ const prefix = 'grpc-metadata-';
 const passed = new Set(['authorization', 'traceparent', 'tracestate', 'baggage', 'accept-language']);
 /** `x-*` headers that are for the edge itself. */
 const own = new Set(['x-request-id', 'x-server-timeout']);
-
-/**
- * The metadata of a request: `authorization`, the trace context, `x-*`, and what has the prefix
- * `Grpc-Metadata-`, which is taken off. The prefix cannot set what has another way in. Values that
- * metadata cannot hold are left out; a name in `-bin` holds base64.
- */
-export function requestMetadata(rawHeaders: readonly string[], requestId: string): Metadata {
-  const metadata = new Metadata();
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const header = (rawHeaders[i] ?? '').toLowerCase();
-    const value = rawHeaders[i + 1] ?? '';
-    if (passed.has(header) || (header.startsWith('x-') && !own.has(header))) add(metadata, header, value);
-    else if (header.startsWith(prefix)) addPrefixed(metadata, header.slice(prefix.length), value);
-  }
-  metadata.set('x-request-id', requestId);
-  return metadata;
-}
-
-function addPrefixed(metadata: Metadata, name: string, value: string): void {
-  if (passed.has(name) || own.has(name) || name.startsWith('grpc-') || neverPassed.has(name)) return;
-  add(metadata, name, value);
-}
-
-function add(metadata: Metadata, name: string, value: string): void {
-  if (!/^[0-9a-z_.-]+$/.test(name)) return;
-  if (name.endsWith('-bin')) metadata.add(name, Buffer.from(value, 'base64'));
-  // Node itself goes by the first of several authorization headers, so no other one may follow it.
-  else if (name === 'authorization') metadata.set(name, metadata.get(name)[0] ?? value);
-  else if (/^[\x20-\x7e]*$/.test(value)) metadata.add(name, value);
-}
+/** What proxies say of a client. The prefix must not get past a proxy that replaces them. */
+const proxies = /^(forwarded|x-real-ip|x-(forwarded|envoy)-.*)$/;
+const none: ReadonlySet<string> = new Set();
 
 /** Of one hop alone (RFC 9110, 7.6.1), or about the framing of another protocol's message. */
 const neverPassed = new Set([
@@ -61,19 +34,109 @@ const neverPassed = new Set([
 /** Set by the edge itself. */
 const ownAnswers = new Set(['x-request-id', 'x-content-type-options', 'traceparent', 'tracestate']);
 
+/** What a recipient has to know before the content, so no trailer may hold it (RFC 9110, 6.5.1). */
+const neverTrailers = new Set([
+  'age',
+  'cache-control',
+  'content-disposition',
+  'content-language',
+  'content-location',
+  'content-range',
+  'etag',
+  'expires',
+  'last-modified',
+  'location',
+  'pragma',
+  'retry-after',
+  'set-cookie',
+  'vary',
+  'www-authenticate',
+]);
+
 /**
- * The headers that an upstream's initial metadata becomes: all but those of the hop, of gRPC and of
- * the edge itself. Several values stay several headers.
+ * The metadata of a request: `authorization`, the trace context, `x-*`, and what has the prefix
+ * `Grpc-Metadata-`, which is taken off. The prefix cannot set what has another way in. Values that
+ * metadata cannot hold are left out; a name in `-bin` holds base64, several values separated by commas.
+ *
+ * `stripped`: names, in lower case, that the operator lets pass in neither direction.
  */
-export function answerHeaders(metadata: Metadata): Record<string, string[]> {
+export function requestMetadata(
+  rawHeaders: readonly string[],
+  requestId: string,
+  stripped: ReadonlySet<string> = none,
+): Metadata {
+  const metadata = new Metadata();
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const header = (rawHeaders[i] ?? '').toLowerCase();
+    const value = rawHeaders[i + 1] ?? '';
+    if (stripped.has(header)) continue;
+    if (passed.has(header) || (header.startsWith('x-') && !own.has(header))) add(metadata, header, value);
+    else if (header.startsWith(prefix)) addPrefixed(metadata, header.slice(prefix.length), value, stripped);
+  }
+  if (!stripped.has('x-request-id')) metadata.set('x-request-id', requestId);
+  return metadata;
+}
+
+function addPrefixed(metadata: Metadata, name: string, value: string, stripped: ReadonlySet<string>): void {
+  if (passed.has(name) || own.has(name) || name.startsWith('grpc-') || neverPassed.has(name)) return;
+  if (proxies.test(name) || stripped.has(name)) return;
+  add(metadata, name, value);
+}
+
+function add(metadata: Metadata, name: string, value: string): void {
+  if (!/^[0-9a-z_.-]+$/.test(name)) return;
+  if (name.endsWith('-bin')) addBinary(metadata, name, value);
+  // Node itself goes by the first of several authorization headers, so no other one may follow it.
+  else if (name === 'authorization') metadata.set(name, metadata.get(name)[0] ?? value);
+  else if (/^[\x20-\x7e]*$/.test(value)) metadata.add(name, value);
+}
+
+/** Padding is optional, and a comma separates values (gRPC over HTTP/2, "Custom-Metadata"). */
+function addBinary(metadata: Metadata, name: string, value: string): void {
+  for (const part of value.split(',')) {
+    const text = part.trim();
+    if (/^[A-Za-z0-9+/]*={0,2}$/.test(text)) metadata.add(name, Buffer.from(text, 'base64'));
+  }
+}
+
+/**
+ * The headers that an upstream's initial metadata becomes, under their own names, as Envoy's transcoder has
+ * them (grpc-gateway would prefix them): all but those of the hop, of framing, of gRPC, of CORS and of the
+ * edge itself. So `etag`, `cache-control`, `content-disposition`, `location` and cookies are an upstream's
+ * to set. Several values stay several headers; a `-bin` value is base64.
+ */
+export function answerHeaders(
+  metadata: Metadata,
+  stripped: ReadonlySet<string> = none,
+): Record<string, string[]> {
   const headers: Record<string, string[]> = {};
   for (const [name, values] of Object.entries(metadata.toJSON())) {
-    if (neverPassed.has(name) || ownAnswers.has(name) || name.startsWith('grpc-') || name.startsWith(':'))
-      continue;
-    if (name.startsWith('access-control-')) continue;
-    headers[name] = values.map((value) =>
-      Buffer.isBuffer(value) ? value.toString('base64') : String(value),
-    );
+    if (neverPassed.has(name) || ownAnswers.has(name) || stripped.has(name)) continue;
+    if (name.startsWith('grpc-') || name.startsWith(':') || name.startsWith('access-control-')) continue;
+    const texts = values.map((value) => (Buffer.isBuffer(value) ? value.toString('base64') : String(value)));
+    headers[name] = texts.filter((text) => /^[\t\x20-\x7e\x80-\xff]*$/.test(text));
   }
   return headers;
+}
+
+/** The HTTP trailers that an upstream's trailing metadata becomes: as `answerHeaders`, and what must not be late. */
+export function answerTrailers(
+  metadata: Metadata,
+  stripped: ReadonlySet<string> = none,
+): [name: string, value: string][] {
+  return Object.entries(answerHeaders(metadata, stripped)).flatMap(([name, values]) =>
+    neverTrailers.has(name) ? [] : values.map((value): [string, string] => [name, value]),
+  );
+}
+
+/** Whether a client takes trailers (RFC 9110, 10.1.4). */
+export function takesTrailers(te: string | string[] | undefined): boolean {
+  return te !== undefined && /(^|,)\s*trailers\s*(;|,|$)/i.test(String(te));
+}
+
+/** Reads a name of the list of stripped headers. Throws what is wrong with it. */
+export function headerName(text: string): string {
+  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text))
+    throw new Error(`has ${text}, which is no name of a header`);
+  return text.toLowerCase();
 }

@@ -41,8 +41,7 @@ export class ErrorPrinter {
     const message = this.registry.getMessage(type);
     if (message !== undefined) {
       try {
-        const members = this.printer.fieldsOf(message).members(new WireReader(value), value.length, 0);
-        return members === '' ? `${head}}` : `${head},${members}}`;
+        return this.printer.fieldsOf(message).print(new WireReader(value), value.length, 0, head);
       } catch {
         // Not what its type says.
       }

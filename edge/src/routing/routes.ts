@@ -29,8 +29,7 @@ export interface Routes {
 
 /**
  * The REST routes of a contract. A method without an access rule, or one for services alone, gets
- * none, and neither does one that streams its requests. Throws a RouteError for bad templates and for
- * two methods that claim the same requests.
+ * none. Throws a RouteError for bad templates and for two methods that claim the same requests.
  */
 export function buildRoutes(contract: Contract): Routes {
   const table = new RouteTable<Route>();
@@ -69,7 +68,5 @@ export function describeRoute({ rule, method }: Route): string {
 function unservable(method: MethodRule): string | undefined {
   if (method.access.kind === 'denied') return 'the contract lets nobody call it';
   if (method.access.kind === 'services') return 'it is for services alone';
-  const kind = method.descriptor.methodKind;
-  if (kind === 'client_streaming' || kind === 'bidi_streaming') return 'it streams its requests';
   return undefined;
 }

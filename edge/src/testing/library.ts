@@ -15,10 +15,13 @@ import { startUpstream, type StreamingUpstreamCall, type UpstreamCall } from './
 
 export const limits: Limits = {
   requestBytes: 64 * 1024,
+  decompressedBytes: 128 * 1024,
   responseBytes: 4 * 1024 * 1024,
   urlBytes: 4096,
   headerBytes: 8 * 1024,
   jsonDepth: 100,
+  jsonValues: 1_000,
+  maxTimeoutMs: 30_000,
   concurrentRequests: 200,
   connections: 500,
   headersMs: 10_000,
