@@ -18,7 +18,6 @@ export const { PrometheusExporter } = require('@opentelemetry/exporter-prometheu
 export const { resourceFromAttributes } = require('@opentelemetry/resources') as typeof Resources;
 export const { MeterProvider } = require('@opentelemetry/sdk-metrics') as typeof Metrics;
 export const {
-  AlwaysOffSampler,
   BatchSpanProcessor,
   ParentBasedSampler,
   TraceIdRatioBasedSampler,
@@ -32,4 +31,3 @@ export function otlpTraceExporter(): Traces.SpanExporter {
 }
 
 export type Resource = Resources.Resource;
-export type TraceProvider = Traces.TracerProvider;

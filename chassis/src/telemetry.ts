@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { env, type ConfigOf } from './config.ts';
 import type { Logger } from './logger.ts';
 import { observeProcess } from './process-metrics.ts';
+import { propagationTracerProvider } from './propagation-tracer.ts';
 import {
-  AlwaysOffSampler,
   AsyncLocalStorageContextManager,
   BatchSpanProcessor,
   MeterProvider,
@@ -16,14 +16,21 @@ import {
   TracerProvider,
   W3CTraceContextPropagator,
   type Resource,
-  type TraceProvider,
 } from './telemetry-sdk.ts';
 
 /** OpenTelemetry's own variables. Other OTEL_EXPORTER_OTLP_* are read by the exporter itself. */
 export const telemetrySchema = {
-  otlpEndpoint: env.url('OTEL_EXPORTER_OTLP_ENDPOINT', { protocols: ['http:', 'https:'], optional: true }),
-  /** Share of the traces begun here that are recorded. */
-  samplerArg: env.number('OTEL_TRACES_SAMPLER_ARG', { min: 0, max: 1, default: 1 }),
+  otlpEndpoint: env.url('OTEL_EXPORTER_OTLP_ENDPOINT', {
+    protocols: ['http:', 'https:'],
+    optional: true,
+    about: 'where traces are sent; none are without it',
+  }),
+  samplerArg: env.number('OTEL_TRACES_SAMPLER_ARG', {
+    min: 0,
+    max: 1,
+    default: 1,
+    about: 'the share of the traces begun here that are recorded',
+  }),
 } as const;
 
 export interface Telemetry {
@@ -80,11 +87,8 @@ export function startTelemetry(
 function tracerProvider(
   resource: Resource,
   { otlpEndpoint, samplerArg }: ConfigOf<typeof telemetrySchema>,
-): TraceProvider {
-  if (otlpEndpoint === undefined) {
-    const sampler = new ParentBasedSampler({ root: new AlwaysOffSampler() });
-    return new TracerProvider({ resource, sampler });
-  }
+): ReturnType<typeof propagationTracerProvider> {
+  if (otlpEndpoint === undefined) return propagationTracerProvider();
   const processor = new BatchSpanProcessor({ exporter: otlpTraceExporter() });
   const sampler = new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(samplerArg) });
   return new TracerProvider({ resource, sampler, spanProcessors: [processor] });

@@ -6,11 +6,13 @@ import {
   SpanKind,
   SpanStatusCode,
   trace,
+  type Attributes,
   type Context,
+  type Span,
 } from '@opentelemetry/api';
 
 const scope = '@weft/edge';
-const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /** What is said of a request once it is answered. */
 export interface Outcome {
@@ -46,29 +48,59 @@ export function createRequestObserver(inFlight: () => number): (request: Incomin
       description: 'HTTP server requests in flight',
     })
     .addCallback((result) => result.observe(inFlight()));
+  const known = new Map(methods.map((method) => [method, newMethod(method)]));
+  const other = newMethod('_OTHER');
   return (request) => {
     const startedAt = performance.now();
-    const method = methods.has(request.method ?? '') ? (request.method ?? '') : '_OTHER';
-    const labels = { 'http.request.method': method };
+    const method = known.get(request.method ?? '') ?? other;
     const parent = propagation.extract(context.active(), request.headers);
-    const span = tracer.startSpan(method, { kind: SpanKind.SERVER, attributes: labels }, parent);
+    const span = tracer.startSpan(method.name, method.spanOptions, parent);
     return {
       context: trace.setSpan(parent, span),
-      ended: ({ route, rpc, status }) => {
-        const attributes = {
-          ...labels,
-          'http.response.status_code': status,
-          ...(route === undefined ? {} : { 'http.route': route }),
-          ...(rpc === undefined ? {} : { 'rpc.method': rpc }),
-        };
+      ended: (outcome) => {
+        const attributes = attributesOf(method, outcome);
         duration.record((performance.now() - startedAt) / 1000, attributes);
-        if (span.isRecording()) {
-          span.setAttributes(attributes);
-          if (route !== undefined) span.updateName(`${method} ${route}`);
-          if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
-        }
+        if (span.isRecording()) describe(span, method.name, outcome, attributes);
         span.end();
       },
     };
   };
+}
+
+function describe(span: Span, method: string, { route, status }: Outcome, attributes: Attributes): void {
+  span.setAttributes(attributes);
+  if (route !== undefined) span.updateName(`${method} ${route}`);
+  if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+}
+
+/** What requests with one HTTP method share. */
+interface Method {
+  readonly name: string;
+  readonly spanOptions: { readonly kind: SpanKind; readonly attributes: Attributes };
+  /** By route, RPC and status. */
+  readonly attributes: Map<string | undefined, Map<string | undefined, Map<number, Attributes>>>;
+}
+
+function newMethod(name: string): Method {
+  const attributes = { 'http.request.method': name };
+  return { name, spanOptions: { kind: SpanKind.SERVER, attributes }, attributes: new Map() };
+}
+
+/** One object for each outcome that there can be: as many as the metric has series. */
+function attributesOf({ name, attributes: known }: Method, { route, rpc, status }: Outcome): Attributes {
+  let byRpc = known.get(route);
+  if (byRpc === undefined) known.set(route, (byRpc = new Map()));
+  let byStatus = byRpc.get(rpc);
+  if (byStatus === undefined) byRpc.set(rpc, (byStatus = new Map()));
+  let attributes = byStatus.get(status);
+  if (attributes === undefined) {
+    attributes = {
+      'http.request.method': name,
+      'http.response.status_code': status,
+      ...(route === undefined ? {} : { 'http.route': route }),
+      ...(rpc === undefined ? {} : { 'rpc.method': rpc }),
+    };
+    byStatus.set(status, attributes);
+  }
+  return attributes;
 }
