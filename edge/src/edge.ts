@@ -5,13 +5,16 @@ import type { Logger } from '@weft/chassis/logger';
 import type { TokenVerifier } from '@weft/chassis/server/tokens';
 import { createFailures } from './failures.ts';
 import { createHandler } from './handler.ts';
+import { clientAddress, trustedProxies } from './http/client-address.ts';
 import { createCors } from './http/cors.ts';
+import { createRateLimits, type RateLimitOptions } from './http/rate-limits.ts';
 import { createHttpServer } from './http/server.ts';
+import type { TlsFiles } from './http/tls-files.ts';
 import type { Limits } from './limits.ts';
 import { Rest } from './rest/rest.ts';
 import { buildSchema, type Schema } from './schema.ts';
 
-export interface EdgeOptions {
+export interface EdgeOptions extends RateLimitOptions {
   readonly contract: Contract;
   readonly mesh: Mesh;
   /** Without one no user is ever known: only public methods can be called. */
@@ -25,6 +28,10 @@ export interface EdgeOptions {
   readonly stripHeaders?: readonly string[];
   /** Origins whose pages may call, as `https://app.example.com`; `*` for all. Default none. */
   readonly corsOrigins?: readonly string[];
+  /** Addresses and networks of proxies whose `X-Forwarded-For` says who the client is. Default none. */
+  readonly trustedProxies?: readonly string[];
+  /** What the port shows to clients; without it the port is cleartext. Not for `handle`. */
+  readonly tls?: TlsFiles | undefined;
 }
 
 export interface Edge {
@@ -43,7 +50,10 @@ export interface Edge {
   drain(graceMs: number, delayMs?: number): Promise<void>;
 }
 
-/** An edge over a contract and a mesh. Throws a RouteError for routes that cannot be served as written. */
+/**
+ * An edge over a contract and a mesh. Throws a RouteError for routes that cannot be served as written, and
+ * what is wrong with rates and proxies.
+ */
 export function createEdge(options: EdgeOptions): Edge {
   const { mesh, tokens, logger, limits } = options;
   const schemaOptions = { ...options, knowsUsers: tokens !== undefined };
@@ -51,18 +61,20 @@ export function createEdge(options: EdgeOptions): Edge {
   const failures = createFailures(logger, draining.signal);
   let schema = announced(buildSchema(options.contract, schemaOptions), logger);
   const rest = new Rest({ ...options, mesh, failures });
+  const proxies = trustedProxies(options.trustedProxies ?? []);
   const handle = createHandler({
     schema: () => schema,
     select: () => rest,
     rest,
     tokens,
     limits,
+    rates: createRateLimits(options, (request) => clientAddress(request, proxies)),
     pass: { stripped: new Set(options.stripHeaders), maxTimeoutMs: limits.maxTimeoutMs },
     cors: createCors(options.corsOrigins ?? []),
     failures,
     draining: draining.signal,
   });
-  const server = createHttpServer(handle, limits, () => schema.errors);
+  const server = createHttpServer({ ...options, handle, errors: () => schema.errors });
   return {
     get schema() {
       return schema;

@@ -4,10 +4,13 @@ import { ServiceError } from '@weft/chassis/errors';
 import type { TokenVerifier } from '@weft/chassis/server/tokens';
 import { goingAway, type Failures } from './failures.ts';
 import { checkAccess } from './http/access.ts';
+import { liftArrivalLimit } from './http/arrival.ts';
 import { ClientGone } from './http/body.ts';
 import type { Cors } from './http/cors.ts';
+import { cutAnswer } from './http/cut.ts';
 import { newExchange, type Exchange, type PassRules } from './http/exchange.ts';
 import { HttpFault } from './http/faults.ts';
+import type { RateLimits } from './http/rate-limits.ts';
 import { createRequestObserver } from './http/telemetry.ts';
 import type { Limits } from './limits.ts';
 import type { Protocol } from './protocol.ts';
@@ -22,6 +25,8 @@ export interface HandlerOptions {
   readonly rest: Protocol;
   readonly tokens: TokenVerifier | undefined;
   readonly limits: Limits;
+  /** How often clients may ask; undefined: as often as they like. */
+  readonly rates: RateLimits | undefined;
   readonly pass: PassRules;
   /** Answers the preflights of browsers, and lets them read answers. */
   readonly cors: Cors | undefined;
@@ -35,7 +40,7 @@ export type Handle = (request: IncomingMessage, response: ServerResponse) => voi
 
 /** The way of a request: what it asks for, whether it may, the call, and what becomes of failures. */
 export function createHandler(options: HandlerOptions): Handle {
-  const { tokens, limits, draining } = options;
+  const { tokens, limits, rates, draining } = options;
   let inFlight = 0;
   const observe = createRequestObserver(() => inFlight);
   const streams = new Set<AbortController>();
@@ -43,17 +48,23 @@ export function createHandler(options: HandlerOptions): Handle {
 
   async function answer(exchange: Exchange, gone: AbortController): Promise<void> {
     if (options.cors?.answers(exchange) === true) return;
+    // First of all, so that every failure has the form that its client reads.
+    exchange.protocol = options.select(exchange);
+    // Before any token is looked at: to verify one costs more than to make one up.
+    await rates?.ofAddress(exchange);
     if (inFlight > limits.concurrentRequests) throw overloaded();
     checkTarget(exchange.request.url ?? '', limits.urlBytes);
-    exchange.protocol = options.select(exchange);
     const target = exchange.protocol.match(exchange);
     if (target === undefined) return;
     exchange.target = target;
     if (target.method.streaming) {
       if (draining.aborted) throw goingAway();
       streams.add(gone);
+      const { methodKind } = target.method.descriptor;
+      if (methodKind !== 'server_streaming') liftArrivalLimit(exchange.request);
     }
-    await checkAccess(exchange.request, target.method, tokens);
+    const user = await checkAccess(exchange.request, target.method, tokens);
+    await rates?.ofCall(exchange, target, user?.id);
     await target.serve();
   }
 
@@ -96,11 +107,11 @@ export function createHandler(options: HandlerOptions): Handle {
 function fail(exchange: Exchange, error: unknown, { failures, draining }: HandlerOptions): void {
   const { response } = exchange;
   if (error instanceof ClientGone || (exchange.signal.aborted && !draining.aborted)) {
-    response.destroy();
+    cutAnswer(response);
     return;
   }
   const failure = failures.of(exchange, error);
-  if (response.headersSent || error instanceof SlowClient) response.destroy();
+  if (response.headersSent || error instanceof SlowClient) cutAnswer(response);
   else exchange.protocol.fail(exchange, failure);
 }
 

@@ -18,6 +18,8 @@ export interface Limits {
   readonly maxTimeoutMs: number;
   /** Requests in flight, streams among them; 503 above. Default 2,000. */
   readonly concurrentRequests: number;
+  /** Streams at once on one HTTP/2 connection; a client waits with more. Default 1,024. */
+  readonly streamsPerConnection: number;
   /** Open connections; no new ones above. Default 10,000. */
   readonly connections: number;
   /** How long the headers of a request may take; 408 after. Default 10 s. */
@@ -45,6 +47,7 @@ export const defaultLimits: Limits = {
   jsonValues: 100_000,
   maxTimeoutMs: 60 * second,
   concurrentRequests: 2_000,
+  streamsPerConnection: 1_024,
   connections: 10_000,
   headersMs: 10 * second,
   requestMs: 30 * second,

@@ -1,120 +1,179 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { domain } from '../domain.ts';
-import type { ErrorPrinter } from '../rest/error-body.ts';
-import { HttpFault, type Failure } from './faults.ts';
+import type { TLSSocket } from 'node:tls';
+import type { Logger } from '@weft/chassis/logger';
 import type { Limits } from '../limits.ts';
-
-// Not imported: an ES import of node:http touches the getters of WebSocket and so loads undici, 13 MB.
-const { createServer } = process.getBuiltinModule('node:http');
+import type { ErrorPrinter } from '../rest/error-body.ts';
+import { limitArrival } from './arrival.ts';
+import { cutAnswer } from './cut.ts';
+import { createHttp1, takeConnections } from './http1.ts';
+import { createHttp2, type Http2Side } from './http2.ts';
+import { sniffProtocol } from './protocol-sniff.ts';
+import {
+  headerFailure,
+  headersTooLarge,
+  noTunnels,
+  refuseConnection,
+  refuseRequest,
+  requestTimeout,
+} from './refusal.ts';
+import { followTlsFiles, readTlsFiles, type TlsFiles } from './tls-files.ts';
 
 export interface HttpServer {
   /** Opens the port, 0 for any; answers which. Rejects when it cannot be had. */
   listen(host: string, port: number): Promise<number>;
   /**
-   * For `delayMs` serves on, but closes each connection with its next answer, until whoever sends requests
-   * here has heard. Then takes no new connections, closes idle ones, and waits for the requests in flight;
-   * what is not through after `graceMs` more is cut.
+   * For `delayMs` serves on, but closes each connection with its next answer (HTTP/2: tells it to open its
+   * next streams elsewhere), until whoever sends requests here has heard. Then takes no new connections,
+   * closes idle ones, and waits for the requests in flight; what is not through after `graceMs` more is cut.
    */
   drain(graceMs: number, delayMs: number): Promise<void>;
 }
 
+export interface HttpServerOptions {
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly limits: Limits;
+  readonly errors: () => ErrorPrinter;
+  readonly logger: Logger;
+  /** Without it the port is cleartext. */
+  readonly tls?: TlsFiles | undefined;
+}
+
 /**
- * An HTTP/1.1 server that defends itself: limits on headers and on slow clients are node:http's own,
- * and what cannot even be parsed is answered in the same form as everything else.
+ * One port for HTTP/1.1 and HTTP/2: in cleartext the first bytes tell them apart (prior knowledge, RFC 9113,
+ * 3.3), under TLS it is ALPN. Throws where the TLS files cannot be used.
  */
-export function createHttpServer(
-  handle: (request: IncomingMessage, response: ServerResponse) => void,
-  limits: Limits,
-  errors: () => ErrorPrinter,
-): HttpServer {
-  const server = createServer({
-    maxHeaderSize: limits.headerBytes,
-    headersTimeout: limits.headersMs,
-    requestTimeout: limits.requestMs,
-    keepAliveTimeout: limits.keepAliveMs,
-    connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
-    // Small answers would otherwise wait for the acknowledgement of the one before.
-    noDelay: true,
-  });
-  server.maxConnections = limits.connections;
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { limits, errors, logger, tls } = options;
   let draining = false;
-  const serve = (request: IncomingMessage, response: ServerResponse): void => {
-    if (draining) response.setHeader('connection', 'close');
-    handle(request, response);
-  };
-  server.on('request', serve);
-  server.on('checkContinue', serve);
-  server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) =>
-    refuse(socket as Socket, parseFailure(error, limits.urlBytes), errors()),
-  );
+  const serve = createGuard(options, () => draining);
+  const http2 = createHttp2(serve, limits);
+  const http1 = createHttp1(serve, limits, errors, tls && readTlsFiles(tls));
+  const connections = new Set<Socket>();
+  http1.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
+  const undecided = takeBoth(http1, http2, options);
+  const unfollow =
+    tls && followTlsFiles(tls, (context) => (http1 as TlsServer).setSecureContext(context), logger);
   return {
     listen: (host, port) =>
       new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(port, host, () => {
-          server.off('error', reject);
-          resolve((server.address() as AddressInfo).port);
+        http1.once('error', reject);
+        http1.listen(port, host, () => {
+          http1.off('error', reject);
+          resolve((http1.address() as AddressInfo).port);
         });
       }),
     async drain(graceMs, delayMs) {
       draining = true;
+      http2.announceEnd();
       await delay(delayMs);
-      await close(server, graceMs);
+      unfollow?.();
+      http2.close();
+      await close(http1, { undecided, connections }, graceMs);
     },
   };
 }
 
-async function close(server: Server, graceMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+type TlsServer = Server & { setSecureContext(context: ReturnType<typeof readTlsFiles>): void };
+
+/** Sends each new connection to the side that speaks its protocol; answers those that have not said yet. */
+function takeBoth(http1: Server, http2: Http2Side, options: HttpServerOptions): ReadonlySet<Socket> {
+  const { limits, errors, tls } = options;
+  const undecided = new Set<Socket>();
+  if (tls !== undefined) {
+    const serveHttp1 = takeConnections(http1, 'secureConnection', (socket) =>
+      (socket as TLSSocket).alpnProtocol === 'h2' ? http2.accept(socket) : serveHttp1(socket),
+    );
+    return undecided;
+  }
+  const serveHttp1 = takeConnections(http1, 'connection', (socket) => {
+    undecided.add(socket);
+    socket.once('close', () => undecided.delete(socket));
+    sniffProtocol(socket, limits.headersMs, (spoken, begun) => {
+      undecided.delete(socket);
+      if (spoken === 'h2') http2.accept(socket);
+      else if (spoken === 'http/1.1') {
+        serveHttp1(socket);
+        socket.resume();
+      } else if (spoken === 'late' && begun) refuseConnection(socket, requestTimeout(), errors());
+      else socket.destroy();
+    });
+  });
+  return undecided;
+}
+
+/** What stands before the handler: requests that HTTP itself forbids, and those that take too long. */
+function createGuard(
+  { handle, limits, errors }: HttpServerOptions,
+  draining: () => boolean,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const headersOf = (request: IncomingMessage) =>
+    request.httpVersionMajor === 2 && isLarge(request.rawHeaders, limits.headerBytes)
+      ? headersTooLarge()
+      : headerFailure(request);
+  return (request, response) => {
+    const first = request.httpVersionMajor === 1;
+    if (draining() && first) response.setHeader('connection', 'close');
+    const failure = request.method === 'CONNECT' ? noTunnels() : headersOf(request);
+    if (failure !== undefined) {
+      refuseRequest(request, response, failure, errors());
+      return;
+    }
+    limitArrival(request, response, limits.requestMs, () => {
+      if (first) refuseConnection(request.socket, requestTimeout(), errors());
+      else if (response.headersSent) cutAnswer(response);
+      else refuseRequest(request, response, requestTimeout(), errors());
+    });
+    response.once('finish', () => leave(request, response, limits.slowClientMs));
+    handle(request, response);
+  };
+}
+
+/** Lets go of a request that was answered before it had arrived in full. */
+function leave(request: IncomingMessage, response: ServerResponse, lingerMs: number): void {
+  if (request.complete) return;
+  if ('stream' in response) {
+    // gRPC over HTTP/2, "Early Server Closure": NO_ERROR, once what was written is on its way.
+    setImmediate(() => (response.stream as { close(code: number): void }).close(0));
+    return;
+  }
+  // Cut at once, the client would lose the answer too: its unread bytes would reset the connection.
+  const { socket } = request;
+  const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
+  request.once('end', () => clearTimeout(timer));
+  request.resume();
+}
+
+/** The size of a header list as HTTP/1.1 would write it, without the pseudo headers. */
+function isLarge(rawHeaders: readonly string[], maxBytes: number): boolean {
+  let bytes = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2)
+    if (rawHeaders[i]?.startsWith(':') !== true)
+      bytes += (rawHeaders[i]?.length ?? 0) + (rawHeaders[i + 1]?.length ?? 0) + 4;
+  return bytes > maxBytes;
+}
+
+interface Sockets {
+  /** Those that have not said what they speak. */
+  readonly undecided: ReadonlySet<Socket>;
+  readonly connections: ReadonlySet<Socket>;
+}
+
+async function close(http1: Server, { undecided, connections }: Sockets, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => http1.close(() => resolve()));
+  const closeIdle = (): void => {
+    http1.closeIdleConnections();
+    for (const socket of undecided) socket.destroy();
+  };
+  closeIdle();
   // A connection that was busy above becomes idle once its answer is out.
-  const sweep = setInterval(() => server.closeIdleConnections(), 50);
-  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  const sweep = setInterval(closeIdle, 50);
+  const cut = setTimeout(() => connections.forEach((socket) => socket.destroy()), graceMs);
   await closed;
   clearInterval(sweep);
   clearTimeout(cut);
-}
-
-/** What a request was that node:http could not read. */
-function parseFailure(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, urlBytes: number): Failure {
-  if (error.code === 'HPE_HEADER_OVERFLOW')
-    return hasLongTarget(error.rawPacket?.toString('latin1') ?? '', urlBytes)
-      ? fault(414, 'URI_TOO_LONG', 'the URL is too long')
-      : fault(431, 'HEADERS_TOO_LARGE', 'the headers are too large');
-  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return fault(408, 'REQUEST_TIMEOUT', 'the request did not arrive in time');
-  if (error.code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW')
-    return fault(413, 'BODY_TOO_LARGE', 'the chunk extensions are too large');
-  return fault(400, 'MALFORMED_REQUEST', 'this is no HTTP/1.1 request');
-}
-
-/** Whether it is the request line that fills the packet. */
-function hasLongTarget(packet: string, urlBytes: number): boolean {
-  const end = packet.indexOf('\r\n');
-  return /^[A-Z]+ \S/.test(packet) && (end === -1 || end > urlBytes);
-}
-
-function fault(status: number, reason: string, message: string): Failure {
-  return new HttpFault(status, 'INVALID_ARGUMENT', reason, message).failure;
-}
-
-function refuse(socket: Socket, failure: Failure, errors: ErrorPrinter): void {
-  const current = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
-  // Requests before this one on the same connection (pipelining) are answered first.
-  if (current?.req.complete === true) {
-    current.once('close', () => refuse(socket, failure, errors));
-    return;
-  }
-  // An answer that has begun may get nothing put into it.
-  if (!socket.writable || current?.headersSent === true) {
-    socket.destroy();
-    return;
-  }
-  const body = errors.print(failure, domain);
-  socket.end(
-    `HTTP/1.1 ${failure.status} \r\nconnection: close\r\ncontent-type: application/json\r\n` +
-      `x-content-type-options: nosniff\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
 }

@@ -23,6 +23,7 @@ export const limits: Limits = {
   jsonValues: 1_000,
   maxTimeoutMs: 30_000,
   concurrentRequests: 200,
+  streamsPerConnection: 1_100,
   connections: 500,
   headersMs: 10_000,
   requestMs: 20_000,
