@@ -6,7 +6,7 @@ import { WireReader } from './wire-reader.ts';
 export interface ScalarReader {
   readonly wire: number;
   /** undefined: a value that counts as an unknown field. */
-  read(reader: WireReader): string | undefined;
+  readonly read: (reader: WireReader) => string | undefined;
 }
 
 export function scalarReader(type: ScalarType): ScalarReader {

@@ -70,8 +70,8 @@ const twoDigits = Array.from({ length: 100 }, (_, number) => String(number).padS
 
 /** Most times of an answer are of the same few days: the texts of 64 are kept, each in one place. */
 const keptDays = 64;
-const dayNumbers = new Array<number>(keptDays).fill(NaN);
-const dayTexts = new Array<string>(keptDays).fill('');
+const dayNumbers = Array.from({ length: keptDays }, () => NaN);
+const dayTexts = Array.from({ length: keptDays }, () => '');
 
 /** A day since 1970 as `2030-01-31T`. */
 function dayText(day: number): string {
