@@ -82,6 +82,14 @@ test('a list is separated by commas in a variable, and may be given item by item
   expect(() => loadConfig(list, { SIZES: '1,x' })).toThrow('SIZES has x, which is no size ("1,x")');
 });
 
+test('a time is milliseconds, or has its unit', () => {
+  const time = { ms: env.duration('MS', { min: 1, max: 600_000 }) };
+  const read = (MS: string) => loadConfig(time, { MS }).ms;
+  expect(['500', '500ms', '30s', '5m'].map(read)).toEqual([500, 500, 30_000, 300_000]);
+  for (const bad of ['1.5s', '-1', '5h', 's']) expect(() => read(bad)).toThrow('MS is no time like 500');
+  expect(() => read('11m')).toThrow('MS is above 600000 ("11m")');
+});
+
 test('a fault of what was given names where it was given', () => {
   const given = new Map([['PORT', { raw: '1.5', from: '--port' }]]);
   expect(() => loadConfig({ port: env.port('PORT') }, {}, given, ['--prot is unknown'])).toThrow(

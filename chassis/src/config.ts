@@ -68,6 +68,8 @@ export const env: {
   readonly integer: Kind<number, [], Range>;
   /** A decimal number, `min` to `max` (both inclusive). */
   readonly number: Kind<number, [], Range>;
+  /** Whole milliseconds, or a number with its unit: `500`, `500ms`, `30s`, `5m`; `min` to `max` in milliseconds. */
+  readonly duration: Kind<number, [], Range>;
   /** 0 to 65535; 0 lets the system choose. */
   readonly port: Kind<number, [], object>;
   /** `true` or `false`. */
@@ -102,6 +104,12 @@ export const env: {
     reader(name, { form: 'number', ...options }, (raw) => {
       if (!/^-?\d+(\.\d+)?$/.test(raw)) throw new Error('is not a decimal number');
       return within(Number(raw), options);
+    }),
+  duration: (name: string, options?: AnyOptions & Range) =>
+    reader(name, { form: 'milliseconds', ...options }, (raw) => {
+      const [, digits, unit = 'ms'] = /^(\d{1,12})(ms|s|m)?$/.exec(raw) ?? [];
+      if (digits === undefined) throw new Error('is no time like 500, 500ms, 30s or 5m');
+      return within(Number(digits) * (unit === 'm' ? 60_000 : unit === 's' ? 1_000 : 1), options);
     }),
   port: (name: string, options?: AnyOptions) =>
     reader(name, { form: 'port', ...options }, (raw) => {

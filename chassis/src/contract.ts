@@ -10,6 +10,9 @@ export type AccessRule =
 
 export type SagaKind = 'START' | 'STEP' | 'UNDO' | 'FINAL' | 'COMMIT' | 'ABORT' | 'OUTCOME' | 'LOG';
 
+/** What an overloaded server refuses last, and first (weft.v1.CallPolicy.Priority). */
+export type Priority = 'CRITICAL' | 'USER' | 'BATCH';
+
 /** A method's part in a saga (weft.v1.SagaMethod). Methods are paths: `/pkg.Service/Method`. */
 export interface SagaRule {
   readonly name: string;
@@ -34,6 +37,7 @@ export interface MethodRule {
   /** Attempts in all, 1 to 3. */
   readonly maxAttempts: number;
   readonly idempotent: boolean;
+  readonly priority: Priority;
   readonly streaming: boolean;
   readonly saga?: SagaRule;
   readonly descriptor: DescMethod;

@@ -9,18 +9,21 @@ import {
   type FileRegistry,
 } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema, MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
-import type { AccessRule, Contract, MethodRule, SagaKind, SagaRule } from './contract.ts';
+import type { AccessRule, Contract, MethodRule, Priority, SagaKind, SagaRule } from './contract.ts';
 import { sagaFaults } from './saga/graph.ts';
 
 const defaultTimeoutMs = 10_000;
 const maxAttemptsLimit = 3;
+/** What ends a saga frees what it holds: refused last. */
+const endsOfSagas = new Set<SagaKind>(['UNDO', 'FINAL', 'COMMIT', 'ABORT', 'OUTCOME']);
 
 /**
  * Reads an encoded `google.protobuf.FileDescriptorSet`. Throws a ContractError that lists every
  * fault at once: an access rule with none or several of its four forms, retries of a method that is
- * not idempotent, a saga that does not fit together.
+ * not idempotent, a saga that does not fit together. With `partial` it is part of a larger contract, and
+ * sagas may lead out of it.
  */
-export function loadContract(bytes: Uint8Array): Contract {
+export function loadContract(bytes: Uint8Array, { partial = false } = {}): Contract {
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes));
   const services = new Map<string, DescService>();
   const methods = new Map<string, MethodRule>();
@@ -33,7 +36,7 @@ export function loadContract(bytes: Uint8Array): Contract {
       methods.set(rule.path, rule);
     }
   }
-  faults.push(...sagaFaults(methods));
+  if (!partial) faults.push(...sagaFaults(methods));
   if (faults.length > 0) throw new ContractError(faults);
   return { registry, services, methods, bytes };
 }
@@ -58,7 +61,7 @@ function methodRule(
   const path = `/${service.typeName}/${method.name}`;
   const idempotent = method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN;
   const streaming = method.methodKind !== 'unary';
-  const call = option<{ timeout?: WireDuration; maxAttempts: number }>(registry, method, 'call');
+  const call = option<WireCallPolicy>(registry, method, 'call');
   const maxAttempts =
     call !== undefined && call.maxAttempts > 0 ? call.maxAttempts : idempotent ? maxAttemptsLimit : 1;
   if (maxAttempts > 1 && !idempotent)
@@ -76,10 +79,17 @@ function methodRule(
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     maxAttempts,
     idempotent,
+    priority: priorityOf(registry, call?.priority, saga?.kind),
     streaming,
     ...(saga === undefined ? {} : { saga }),
     descriptor: method,
   };
+}
+
+function priorityOf(registry: FileRegistry, value: number | undefined, kind: SagaKind | undefined): Priority {
+  const priority = registry.getEnum('weft.v1.CallPolicy.Priority')?.value[value ?? 0];
+  if (priority !== undefined && priority.number !== 0) return priority.name as Priority;
+  return kind !== undefined && endsOfSagas.has(kind) ? 'CRITICAL' : 'USER';
 }
 
 function accessRule(registry: FileRegistry, method: DescMethod, path: string, faults: string[]): AccessRule {
@@ -122,6 +132,12 @@ function sagaRule(registry: FileRegistry, method: DescMethod): SagaRule | undefi
     ...(saga.final === '' ? {} : { final: `/${saga.final}` }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
   };
+}
+
+interface WireCallPolicy {
+  readonly timeout?: WireDuration;
+  readonly maxAttempts: number;
+  readonly priority: number;
 }
 
 interface WireDuration {

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { JSONWebKeySet } from 'jose';
 import { startAdminServer, type AdminServer } from './admin-server.ts';
-import type { Connect } from './client/connection.ts';
 import { grpcConnect } from './client/grpc-connection.ts';
 import { createMesh, type Mesh } from './client/mesh.ts';
 import type { ConfigOf } from './config.ts';
@@ -10,15 +9,15 @@ import { openDiscovery, type Discovery } from './discovery/discovery.ts';
 import { openPort, StartError } from './lifecycle.ts';
 import { loadContract } from './load-contract.ts';
 import type { Logger } from './logger.ts';
-import { tokenKeys } from './server/token-keys.ts';
-import { createTokenVerifier, type TokenVerifier } from './server/tokens.ts';
+import { openTokenVerifier, readMeshIdentity, registryState } from './process-parts.ts';
+import type { TokenVerifier } from './server/tokens.ts';
 import type { meshSchema } from './service-config.ts';
 import type { Telemetry } from './telemetry.ts';
-import { readTlsIdentity, type TlsIdentity } from './tls.ts';
+import type { TlsIdentity } from './tls.ts';
 
 export type MeshConfig = ConfigOf<typeof meshSchema>;
 
-/** What every process of the mesh has, a service as well as the edge. */
+/** What a service has of the mesh. */
 export interface MeshProcess {
   readonly contract: Contract;
   readonly tls: TlsIdentity;
@@ -35,45 +34,36 @@ export interface MeshProcess {
 }
 
 /**
- * Opens what every process of the mesh has, telemetry being set up. Nothing is served or registered yet.
- * With `workload` its certificate must be that workload's; otherwise any of the mesh will do. `connectWith`
- * makes what connects to instances from that certificate.
+ * Opens what a service has of the mesh, telemetry being set up. Nothing is served or registered yet.
+ * Its certificate must be that of `workload`.
  */
 export async function openMeshProcess(
   config: MeshConfig,
   logger: Logger,
   telemetry: Telemetry,
-  workload?: string,
-  connectWith: (tls: TlsIdentity, trustDomain: string) => Connect = grpcConnect,
+  workload: string,
 ): Promise<MeshProcess> {
   const contract = readContract(config.descriptors);
-  const tls = readTls(config, workload);
+  const tls = readMeshIdentity(config, config.trustDomain, workload);
   const discovery = open(config, contract, logger);
-  const admin = await openPort('ADMIN_PORT', config.adminPort, () =>
-    startAdminServer({ host: config.adminHost, port: config.adminPort, metrics: telemetry.metrics }),
+  const { adminHost: host, adminPort: port } = config;
+  const admin = await openPort('ADMIN_PORT', port, () =>
+    startAdminServer({ host, port, metrics: telemetry.metrics }),
   );
   const mesh = createMesh({
     contract,
     resolver: discovery.resolver,
-    connect: connectWith(tls, config.trustDomain),
+    connect: grpcConnect(tls, config.trustDomain),
     logger,
   });
-  admin.addDependency({
-    name: 'registry',
-    // The last known instances stay in use without it.
-    required: false,
-    state: async () => {
-      const { connected, detail } = discovery.resolver.status();
-      return { ok: connected, ...(detail === '' ? {} : { detail }) };
-    },
-  });
+  admin.addDependency(registryState(discovery.resolver));
   return {
     contract,
     tls,
     admin,
     discovery,
     mesh,
-    tokenVerifier: (keys) => verifier(config, keys, mesh, logger),
+    tokenVerifier: (keys) => openTokenVerifier(config, mesh, logger, keys),
     async close() {
       await mesh.close();
       await discovery.resolver.close();
@@ -81,14 +71,6 @@ export async function openMeshProcess(
       await admin.close();
     },
   };
-}
-
-function readTls(config: MeshConfig, workload: string | undefined): TlsIdentity {
-  try {
-    return readTlsIdentity(config, config.trustDomain, workload);
-  } catch (error) {
-    throw new StartError((error as Error).message, { cause: (error as Error).cause });
-  }
 }
 
 function readContract(file: string): Contract {
@@ -106,26 +88,5 @@ function open(config: MeshConfig, contract: Contract, logger: Logger): Discovery
     return openDiscovery(config.registry, contract, { logger, cacheDir: config.cacheDir });
   } catch (error) {
     throw new StartError(`REGISTRY ${(error as Error).message} (${config.registry})`, { cause: error });
-  }
-}
-
-function verifier(
-  { tokenIssuer: issuer, tokenAudience: audience, tokenKeys: source }: MeshConfig,
-  keys: (() => Promise<JSONWebKeySet>) | undefined,
-  mesh: Mesh,
-  logger: Logger,
-): TokenVerifier | undefined {
-  const fetchKeys = keys ?? (source === undefined ? undefined : keysFrom(source, mesh, logger));
-  if (issuer === undefined && audience === undefined && source === undefined) return undefined;
-  if (issuer === undefined || audience === undefined || fetchKeys === undefined)
-    throw new StartError('TOKEN_ISSUER, TOKEN_AUDIENCE and TOKEN_KEYS are set together or not at all');
-  return createTokenVerifier({ issuer, audience, keys: fetchKeys });
-}
-
-function keysFrom(source: string, mesh: Mesh, logger: Logger): () => Promise<JSONWebKeySet> {
-  try {
-    return tokenKeys(source, mesh, logger);
-  } catch (error) {
-    throw new StartError(`TOKEN_KEYS ${(error as Error).message} (${source})`, { cause: error });
   }
 }

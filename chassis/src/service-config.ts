@@ -4,24 +4,57 @@ import { env } from './config.ts';
 import { logLevels } from './logger.ts';
 import { telemetrySchema } from './telemetry.ts';
 
+/** Variables of every process, whatever it serves and whomever it calls. */
+export const processSchema = {
+  adminHost: env.string('ADMIN_HOST', {
+    default: '127.0.0.1',
+    form: 'host',
+    about: 'where /healthz, /readyz and /metrics are, open to whoever reaches it',
+  }),
+  trustDomain: env.string('TRUST_DOMAIN', {
+    default: 'weft.local',
+    form: 'name',
+    about: 'the SPIFFE trust domain of the certificates',
+  }),
+  tokenIssuer: env.string('TOKEN_ISSUER', {
+    optional: true,
+    form: 'issuer',
+    about: 'who issues the tokens of users (iss)',
+  }),
+  tokenAudience: env.string('TOKEN_AUDIENCE', {
+    optional: true,
+    form: 'audience',
+    about: 'for whom they are issued (aud)',
+  }),
+  tokenKeys: env.string('TOKEN_KEYS', {
+    optional: true,
+    form: 'https URL|method',
+    about: 'where their signing keys are: a JWK Set, or a method that answers one as google.api.HttpBody',
+  }),
+  instanceId: env.string('INSTANCE_ID', {
+    default: randomUUID(),
+    form: 'id',
+    about: 'tells this process from others like it',
+  }),
+  cacheDir: env.string('CACHE_DIR', {
+    optional: true,
+    form: 'folder',
+    about: 'keeps the last known instances for the next start',
+  }),
+  logLevel: env.oneOf('LOG_LEVEL', logLevels, { default: 'info', about: 'what is logged, as lines of JSON' }),
+  ...telemetrySchema,
+} as const;
+
 /** Variables of every process of the mesh: who it is, whom it trusts, where it finds the others. */
 export const meshSchema = {
-  adminHost: env.string('ADMIN_HOST', { default: '127.0.0.1' }),
+  ...processSchema,
   adminPort: env.port('ADMIN_PORT'),
   registry: env.string('REGISTRY'),
   caFile: env.file('TLS_CA_FILE'),
   certFile: env.file('TLS_CERT_FILE'),
   keyFile: env.file('TLS_KEY_FILE'),
-  trustDomain: env.string('TRUST_DOMAIN', { default: 'weft.local' }),
-  tokenIssuer: env.string('TOKEN_ISSUER', { optional: true }),
-  tokenAudience: env.string('TOKEN_AUDIENCE', { optional: true }),
-  tokenKeys: env.string('TOKEN_KEYS', { optional: true }),
   descriptors: env.file('DESCRIPTORS', { default: defaultDescriptors() }),
-  instanceId: env.string('INSTANCE_ID', { default: randomUUID() }),
   zone: env.string('ZONE', { default: '' }),
-  cacheDir: env.string('CACHE_DIR', { optional: true }),
-  logLevel: env.oneOf('LOG_LEVEL', logLevels, { default: 'info' }),
-  ...telemetrySchema,
 } as const;
 
 /** Variables of a gRPC service. */

@@ -2,13 +2,15 @@ import type { Contract } from '../contract.ts';
 import { etcdRegistry, etcdResolver, type EtcdOptions } from './etcd/etcd.ts';
 import { dnsResolver } from './dns.ts';
 import { parseAddressList, staticResolver } from './listed.ts';
-import type { Registry, Resolver } from './registry.ts';
+import type { Directory, Registry, Resolver } from './registry.ts';
 
 /** What REGISTRY names. */
 export interface Discovery {
   readonly resolver: Resolver;
   /** Undefined where instances are known without registering: `static:` and `dns:`. */
   readonly registry: Registry | undefined;
+  /** The resolver again, where it knows of all services: `etcd:`. */
+  readonly directory: Directory | undefined;
 }
 
 /**
@@ -19,13 +21,17 @@ export function openDiscovery(url: string, contract: Contract, options: EtcdOpti
   const [scheme = ''] = url.split(':', 1);
   const rest = url.slice(scheme.length + 1);
   switch (scheme) {
-    case 'etcd':
-      return { resolver: etcdResolver(url, options), registry: etcdRegistry(url, options) };
+    case 'etcd': {
+      const directory = etcdResolver(url, options);
+      return { resolver: directory, directory, registry: etcdRegistry(url, options) };
+    }
     case 'static':
-      return { resolver: staticResolver(parseAddressList(rest), contract), registry: undefined };
+      return { ...unregistered, resolver: staticResolver(parseAddressList(rest), contract) };
     case 'dns':
-      return { resolver: dnsResolver(rest, contract, options.logger), registry: undefined };
+      return { ...unregistered, resolver: dnsResolver(rest, contract, options.logger) };
     default:
       throw new Error('is none of etcd://…, static:… and dns:…');
   }
 }
+
+const unregistered = { registry: undefined, directory: undefined };

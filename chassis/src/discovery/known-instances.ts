@@ -24,6 +24,11 @@ export class KnownInstances {
     return [...(this.#services.get(service)?.values() ?? [])].map(({ instance }) => instance);
   }
 
+  /** The names of all services that have an instance, or had one, sorted. */
+  services(): readonly string[] {
+    return [...this.#services.keys()].sort();
+  }
+
   /** All services with their instances. */
   all(): Record<string, readonly Instance[]> {
     return Object.fromEntries([...this.#services.keys()].map((service) => [service, this.of(service)]));

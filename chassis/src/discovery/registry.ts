@@ -40,3 +40,12 @@ export interface Resolver {
   status(): { readonly connected: boolean; readonly detail: string };
   close(): Promise<void>;
 }
+
+/** A resolver that knows of all services by itself. */
+export interface Directory extends Resolver {
+  /**
+   * Calls `listener` with the names of all gRPC services that have had an instance, sorted, as soon as they
+   * are known and whenever one is new. Returns a function that ends the watch.
+   */
+  services(listener: (names: readonly string[]) => void): () => void;
+}

@@ -25,7 +25,9 @@ export async function handle(call: ServedCall): Promise<void> {
   for await (const response of answer as AsyncIterable<unknown>) {
     // Leaving the loop ends the handler's iterator, so that it can clean up.
     if (call.ended) return;
-    await call.wire.send(definition.responseSerialize(response));
+    const sent = call.wire.send(definition.responseSerialize(response));
+    call.onBegun?.();
+    await sent;
   }
 }
 

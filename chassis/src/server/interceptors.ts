@@ -10,14 +10,13 @@ import type { TokenVerifier } from './tokens.ts';
 /** One line a call: at debug when it went well, warn when it failed, error when that is our fault. No payloads. */
 export function log(logger: Logger): Interceptor {
   return async (call, next) => {
-    const startedAt = performance.now();
     await next(call);
     const { failure } = call;
     if (failure === undefined && !logger.isLevelEnabled('debug')) return;
     const line = {
       method: call.path,
       code: failure?.code ?? 'OK',
-      ms: Math.round((performance.now() - startedAt) * 100) / 100,
+      ms: Math.round((performance.now() - call.arrivedAt) * 100) / 100,
       caller: call.caller,
       user: call.user?.id,
       requestId: call.requestId,
@@ -47,17 +46,6 @@ export const errors: Interceptor = async (call, next) => {
     call.end(new ServiceError('INTERNAL', 'INTERNAL', 'internal error'));
   }
 };
-
-/** Refuses calls above a number in flight, before they cost anything. */
-export function admission(limit: number, inFlight: ReadonlySet<ServedCall>): Interceptor {
-  return async (call, next) => {
-    if (inFlight.size > limit)
-      throw new ServiceError('RESOURCE_EXHAUSTED', 'OVERLOADED', 'too many calls in flight', {
-        retryAfterMs: 100,
-      });
-    await next(call);
-  };
-}
 
 /** The contract's timeout, where it is shorter than the caller's; and the context that inner calls inherit. */
 export const deadline: Interceptor = async (call, next) => {

@@ -1,7 +1,9 @@
 import type { Metadata } from '@grpc/grpc-js';
 import type { CallContext, User } from '../call-context.ts';
-import type { AccessRule, MethodRule } from '../contract.ts';
+import type { AccessRule, MethodRule, Priority } from '../contract.ts';
 import { ServiceError } from '../errors.ts';
+import type { Baseline } from './admission/baseline.ts';
+import type { Entrant } from './admission/gate.ts';
 import type { ImplementedMethod } from './implement.ts';
 
 /** A method as the server runs it. */
@@ -11,6 +13,9 @@ export interface ServedMethod extends ImplementedMethod {
   readonly timeoutMs: number | undefined;
   readonly rule: MethodRule | undefined;
   readonly responseStream: boolean;
+  readonly priority: Priority;
+  /** How long it takes without load, as the gate has seen it. */
+  readonly baseline: Baseline;
 }
 
 /** How the answer leaves: one per call, over grpc-js. */
@@ -22,7 +27,7 @@ export interface Wire {
 }
 
 /** A call on its way through the chain; handlers see it as their CallContext. */
-export class ServedCall implements CallContext {
+export class ServedCall implements CallContext, Entrant {
   readonly method: ServedMethod;
   readonly metadata: Metadata;
   /** The encoded request, or the requests of a stream. */
@@ -30,6 +35,11 @@ export class ServedCall implements CallContext {
   readonly wire: Wire;
   /** The caller's certificate, read when it is asked for. */
   readonly certificate: () => string | undefined;
+  /** When it came: what it waits for its turn is part of how long it takes. */
+  readonly arrivedAt = performance.now();
+  slotSince: number | undefined;
+  /** Called when a stream has its first answer. */
+  onBegun: (() => void) | undefined;
   deadlineMs: number | undefined;
   caller = '';
   user: User | undefined;
@@ -60,6 +70,22 @@ export class ServedCall implements CallContext {
 
   get path(): string {
     return this.method.path;
+  }
+
+  get priority(): Priority {
+    return this.method.priority;
+  }
+
+  get streaming(): boolean {
+    return this.method.responseStream || this.method.definition.requestStream;
+  }
+
+  get baseline(): Baseline {
+    return this.method.baseline;
+  }
+
+  get failed(): boolean {
+    return this.failure !== undefined;
   }
 
   get requestId(): string | undefined {

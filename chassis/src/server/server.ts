@@ -3,16 +3,18 @@ import type { Contract } from '../contract.ts';
 import { ServiceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { TlsIdentity } from '../tls.ts';
+import { Baseline } from './admission/baseline.ts';
+import { createServing } from './admission/serving.ts';
 import { chain, handle } from './chain.ts';
 import { createHealth } from './health.ts';
 import type { Implementation } from './implement.ts';
-import { access, admission, deadline, errors, identity, log } from './interceptors.ts';
+import { access, deadline, errors, identity, log } from './interceptors.ts';
 import { MeshServerCredentials } from './peer.ts';
 import { createReflection } from './reflection.ts';
 import type { ServedCall, ServedMethod } from './served-call.ts';
 import { telemetry } from './telemetry.ts';
 import type { TokenVerifier } from './tokens.ts';
-import { serving, streamHandler, unaryHandler } from './wire.ts';
+import { streamHandler, unaryHandler } from './wire.ts';
 
 const maxMessageBytes = 4 * 1024 * 1024;
 
@@ -26,8 +28,10 @@ export interface GrpcServerOptions {
   /** Without one no user is ever known. */
   readonly tokens?: TokenVerifier | undefined;
   readonly logger: Logger;
-  /** Calls in flight above which more are refused. Default 2,000. */
-  readonly maxCallsInFlight?: number;
+  /** The concurrency limit finds itself; never above this. Default 2,000, sensible from 50. */
+  readonly maxConcurrentCalls?: number | undefined;
+  /** Streams open at once, above which more are refused. Default 10,000. */
+  readonly maxConcurrentStreams?: number | undefined;
 }
 
 export interface GrpcServer {
@@ -44,26 +48,23 @@ export interface GrpcServer {
 }
 
 /**
- * A gRPC server over mutual TLS. Around every handler, in this order: telemetry, log, errors,
- * admission, deadline, identity, access. Health and reflection are open to every certificate of the
+ * A gRPC server over mutual TLS. What is more than it can serve is refused at the gate (createServing).
+ * Around every handler, in this order: telemetry, log, errors, deadline, identity, access. Health and reflection are open to every certificate of the
  * mesh; all else is as the contract says, and denied where it says nothing.
  */
 export function createServer(options: GrpcServerOptions): GrpcServer {
   const { workload, contract, services, logger } = options;
-  const inFlight = new Set<ServedCall>();
   const run = chain(
-    [
-      telemetry(),
-      log(logger),
-      errors,
-      admission(options.maxCallsInFlight ?? 2_000, inFlight),
-      deadline,
-      identity(options.trustDomain, options.tokens),
-      access,
-    ],
+    [telemetry(), log(logger), errors, deadline, identity(options.trustDomain, options.tokens), access],
     handle,
   );
-  const serve = serving(inFlight, run, (error) => logger.error({ err: error }, 'a call could not be served'));
+  const serving = createServing({
+    workload,
+    logger,
+    run,
+    maxCalls: options.maxConcurrentCalls,
+    maxStreams: options.maxConcurrentStreams,
+  });
   const names = services.map((implementation) => implementation.service);
   const health = createHealth(names);
   const server = new Server({
@@ -73,7 +74,7 @@ export function createServer(options: GrpcServerOptions): GrpcServer {
   });
   const add = (implementation: Implementation, open: boolean): void => {
     for (const method of implementation.methods)
-      register(server, servedMethod(contract, method, open), workload, serve);
+      register(server, servedMethod(contract, method, open), workload, serving.serve);
   };
   for (const implementation of services) add(implementation, false);
   for (const implementation of [
@@ -85,7 +86,7 @@ export function createServer(options: GrpcServerOptions): GrpcServer {
   return {
     setServing: (value) => health.setServing(value),
     get inFlight() {
-      return inFlight.size;
+      return serving.calls.size;
     },
     listen: (host, port) =>
       new Promise((resolve, reject) => {
@@ -97,11 +98,12 @@ export function createServer(options: GrpcServerOptions): GrpcServer {
     async drain(graceMs) {
       const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       const end = (call: ServedCall) => call.abort(drainingError());
-      for (const call of inFlight) if (call.method.responseStream) end(call);
+      for (const call of serving.calls) if (call.method.responseStream) end(call);
       if (!(await within(closed, graceMs))) {
-        for (const call of inFlight) end(call);
+        for (const call of serving.calls) end(call);
         if (!(await within(closed, 500))) server.forceShutdown();
       }
+      serving.close();
     },
   };
 }
@@ -120,6 +122,9 @@ function servedMethod(
     rule,
     access: open ? { kind: 'public' } : (rule?.access ?? { kind: 'denied' }),
     timeoutMs: rule?.timeoutMs,
+    // Health is what others decide by.
+    priority: rule?.priority ?? (open ? 'CRITICAL' : 'USER'),
+    baseline: new Baseline(),
   };
 }
 

@@ -34,7 +34,6 @@ export function telemetry(): Interceptor {
   const tracer = trace.getTracer(scope);
   const duration = metrics.getMeter(scope).createHistogram(serverDurationMetric, durationAdvice);
   return async (call, next) => {
-    const startedAt = performance.now();
     const parent = propagation.extract(ROOT_CONTEXT, call.metadata, metadataGetter);
     const span = tracer.startSpan(
       call.path.slice(1),
@@ -45,7 +44,7 @@ export function telemetry(): Interceptor {
       await context.with(trace.setSpan(parent, span), next, undefined, call);
     } finally {
       const code = call.failure?.code ?? 'OK';
-      duration.record((performance.now() - startedAt) / 1000, rpcAttributes(call.path, code));
+      duration.record((performance.now() - call.arrivedAt) / 1000, rpcAttributes(call.path, code));
       if (span.isRecording()) {
         span.setAttribute(statusCodeAttribute, code);
         if (call.failure !== undefined && serverFaults.has(call.failure.code))

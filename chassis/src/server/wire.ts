@@ -8,24 +8,14 @@ import type {
 import { once } from 'node:events';
 import { toStatus } from '../rpc-status.ts';
 import { peerNames } from './peer.ts';
-import type { Step } from './chain.ts';
+import { refusalStatus } from './admission/refusal.ts';
 import { ServedCall, type ServedMethod, type Wire } from './served-call.ts';
 
-/** Runs a call and keeps it among those in flight until its handler is through. */
+/** Takes a call that has come. */
 export type Serve = (call: ServedCall) => void;
 
 type Unary = ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer>;
 type Stream = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
-
-/** Serves through the chain, whatever happens: nothing that it rejects with escapes. */
-export function serving(inFlight: Set<ServedCall>, run: Step, onBug: (error: unknown) => void): Serve {
-  return (call) => {
-    inFlight.add(call);
-    run(call)
-      .catch(onBug)
-      .finally(() => inFlight.delete(call));
-  };
-}
 
 /** grpc-js's handler of a method that answers one message. */
 export function unaryHandler(method: ServedMethod, domain: string, serve: Serve) {
@@ -69,7 +59,7 @@ function unaryWire(callback: sendUnaryData<Buffer>, domain: string): Wire {
     },
     end(error) {
       if (error === undefined) callback(null, answer);
-      else callback(toStatus(error, domain));
+      else callback(refusalStatus(error) ?? toStatus(error, domain));
     },
   };
 }
@@ -83,7 +73,7 @@ function streamWire(call: Stream, domain: string): Wire {
     end(error) {
       // grpc-js ends the stream with the status of an emitted error.
       if (error === undefined) call.end();
-      else if (!call.destroyed) call.emit('error', toStatus(error, domain));
+      else if (!call.destroyed) call.emit('error', refusalStatus(error) ?? toStatus(error, domain));
     },
   };
 }

@@ -17,7 +17,7 @@ import {
 } from '@bufbuild/protobuf/wkt';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { AccessRule, Contract } from '../contract.ts';
+import type { AccessRule, Contract, Priority } from '../contract.ts';
 import { loadContract } from '../load-contract.ts';
 import type { MethodDefinition } from '../server/implement.ts';
 
@@ -26,6 +26,7 @@ export interface EchoMethod {
   readonly access?: AccessRule;
   readonly idempotent?: boolean;
   readonly timeoutMs?: number;
+  readonly priority?: Priority;
   readonly requestStream?: boolean;
   readonly responseStream?: boolean;
 }
@@ -97,7 +98,7 @@ export function echoContract(service: string, methods: Readonly<Record<string, E
   return loadContract(echoDescriptors(service, methods));
 }
 
-function methodOptions(registry: FileRegistry, { access, idempotent, timeoutMs }: EchoMethod) {
+function methodOptions(registry: FileRegistry, { access, idempotent, timeoutMs, priority }: EchoMethod) {
   const { IDEMPOTENT, IDEMPOTENCY_UNKNOWN } = MethodOptions_IdempotencyLevel;
   const options = create(MethodOptionsSchema, {
     idempotencyLevel: idempotent === true ? IDEMPOTENT : IDEMPOTENCY_UNKNOWN,
@@ -109,7 +110,8 @@ function methodOptions(registry: FileRegistry, { access, idempotent, timeoutMs }
   const { kind, ...list } = access ?? { kind: 'public' };
   if (kind === 'roles' || kind === 'services') set('access', list);
   else if (kind !== 'denied') set('access', { [kind]: true });
-  if (timeoutMs !== undefined) set('call', { timeout: `${timeoutMs / 1000}s` });
+  const timeout = timeoutMs === undefined ? {} : { timeout: `${timeoutMs / 1000}s` };
+  set('call', { ...timeout, ...(priority === undefined ? {} : { priority }) });
   return options;
 }
 

@@ -65,6 +65,23 @@ test('an instance is told of at once, and its going too', async () => {
   expect(told).not.toContainEqual([]);
 });
 
+test('the names of all services are told, those of new ones at once, and none is told twice', async () => {
+  const { resolver } = follow();
+  const told: (readonly string[])[] = [];
+  resolver.services((names) => told.push(names));
+  register('a');
+  await eventually(() => expect(told.at(-1)).toEqual(['test.Echo', 'test.Other']));
+  const registration = etcdRegistry(etcd.url, { logger, leaseS }).register(instance('b'), ['test.New']);
+  open.registrations.push(registration);
+  await eventually(() => expect(told.at(-1)).toEqual(['test.Echo', 'test.New', 'test.Other']));
+  register('c');
+  await eventually(() => expect(resolver.status().connected).toBe(true));
+  expect(new Set(told.map(String)).size).toBe(told.length);
+  const late: (readonly string[])[] = [];
+  resolver.services((names) => late.push(names));
+  expect(late).toEqual([told.at(-1)]);
+});
+
 test('a value that cannot be read is skipped', async () => {
   const { last } = follow();
   const { prefix, hosts } = parseEtcdUrl(etcd.url);

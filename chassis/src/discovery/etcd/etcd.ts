@@ -2,7 +2,7 @@ import type { Logger } from '../../logger.ts';
 import { decodeInstance } from '../instance-codec.ts';
 import { KnownInstances } from '../known-instances.ts';
 import { readSnapshot, SnapshotWriter } from '../snapshot.ts';
-import type { Instance, Registry, Resolver } from '../registry.ts';
+import type { Directory, Instance, Registry } from '../registry.ts';
 import { etcdClient, parseEtcdUrl } from './client.ts';
 import { EtcdRegistration } from './register.ts';
 import { EtcdWatch, type Change } from './watch.ts';
@@ -27,11 +27,13 @@ export function etcdRegistry(url: string, { logger, leaseS = 10 }: EtcdOptions):
 }
 
 /** Resolution from etcd: one watch for all services of the mesh, begun when the first is asked for. */
-export function etcdResolver(url: string, options: EtcdOptions): Resolver {
+export function etcdResolver(url: string, options: EtcdOptions): Directory {
   const address = parseEtcdUrl(url);
   const { logger, graceMs = 60_000, cacheDir } = options;
   const known = new KnownInstances(graceMs);
   const listeners = new Map<string, Set<(instances: readonly Instance[]) => void>>();
+  const readers = new Set<(names: readonly string[]) => void>();
+  let names = '';
   const snapshot = cacheDir === undefined ? undefined : new SnapshotWriter(cacheDir, logger);
   const tell = (services: Iterable<string>): void => {
     let changed = false;
@@ -40,6 +42,13 @@ export function etcdResolver(url: string, options: EtcdOptions): Resolver {
       for (const listener of listeners.get(service) ?? []) listener(known.of(service));
     }
     if (changed) snapshot?.write(known.all());
+    tellNames();
+  };
+  const tellNames = (): void => {
+    const now = known.services();
+    if (now.join() === names) return;
+    names = now.join();
+    for (const reader of readers) reader(now);
   };
   const read = (
     change: Change,
@@ -93,6 +102,13 @@ export function etcdResolver(url: string, options: EtcdOptions): Resolver {
       const instances = known.of(service);
       if (instances.length > 0) listener(instances);
       return () => all.delete(listener);
+    },
+    services(listener) {
+      watch ??= begin();
+      readers.add(listener);
+      const now = known.services();
+      if (now.length > 0) listener(now);
+      return () => readers.delete(listener);
     },
     status: () => watch?.status() ?? { connected: true, detail: 'nothing was asked of it yet' },
     close: async () => {

@@ -1,0 +1,130 @@
+import type { Attempt, Connect, Connection, StreamingAttempt } from './connection.ts';
+import type { Http2Call } from './http2-call.ts';
+import { dialers, type Dialer, type Http2Security } from './http2-security.ts';
+import { neverSent } from './http2-status.ts';
+import { Http2StreamCall } from './http2-stream.ts';
+import { Http2Transport, type TransportTimes } from './http2-transport.ts';
+import { Http2Unary } from './http2-unary.ts';
+import type { StreamResult, UnaryResult } from './mesh.ts';
+
+const firstBackoffMs = 100;
+const longestBackoffMs = 2_000;
+/** A session that lasted so long was a good one: the next is opened at once. */
+const goodMs = 1_000;
+/** Calls that wait for a stream, where the instance allows no more of them. */
+const mostQueued = 1_000;
+
+export interface Http2Options {
+  /** The longest that connecting may take. Default: 10 000. */
+  readonly connectMs?: number;
+  /** Nothing heard for so long: a ping. Default: 60 000. Doubles when the instance finds it too often (gRFC A8). */
+  readonly keepaliveMs?: number;
+  /** No answer to a ping for so long: the connection is broken off. Default: 10 000. */
+  readonly keepaliveTimeoutMs?: number;
+}
+
+/**
+ * Connections over node:http2, one session each: a third of grpc-js's cost per call. For upstreams of any kind,
+ * of the mesh or not. Throws where the certificates or keys of `security` cannot be read.
+ */
+export function http2Connect(security: Http2Security, options: Http2Options = {}): Connect {
+  const { connectMs = 10_000, keepaliveMs = 60_000, keepaliveTimeoutMs = 10_000 } = options;
+  const dialer = dialers(security);
+  const times = { connectMs, keepalive: { timeMs: keepaliveMs, timeoutMs: keepaliveTimeoutMs } };
+  return (address, workload, onChange) => new Http2Connection(dialer(address, workload), times, onChange);
+}
+
+/**
+ * Keeps one session up. Where the instance has as many streams as it allows, calls wait in line, since the limit
+ * is the instance's own word on how much it takes at once: a further session would only go around it.
+ */
+class Http2Connection implements Connection {
+  readonly #dialer: Dialer;
+  readonly #onChange: () => void;
+  readonly #queue = new Set<Http2Call>();
+  readonly #leaveQueue = (call: Http2Call): void => void this.#queue.delete(call);
+  #times: TransportTimes;
+  #transport: Http2Transport | undefined;
+  #failures = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(dialer: Dialer, times: TransportTimes, onChange: () => void) {
+    this.#dialer = dialer;
+    this.#times = times;
+    this.#onChange = onChange;
+    this.#dial();
+  }
+
+  get ready(): boolean {
+    return this.#transport?.up === true && !this.#closed;
+  }
+
+  unary(attempt: Attempt): Promise<UnaryResult> {
+    return new Promise((resolve, reject) => this.#start(new Http2Unary(attempt, resolve, reject)));
+  }
+
+  serverStream(attempt: Attempt): StreamResult {
+    const call = new Http2StreamCall(attempt);
+    this.#start(call);
+    return call.result;
+  }
+
+  clientStream(attempt: StreamingAttempt): StreamResult {
+    const call = new Http2StreamCall(attempt);
+    this.#start(call);
+    return call.result;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#transport?.close();
+  }
+
+  #start(call: Http2Call): void {
+    const transport = this.#transport;
+    if (transport?.up !== true || this.#closed) call.fail(neverSent());
+    else if (transport.free && this.#queue.size === 0) transport.open(call);
+    else if (this.#queue.size >= mostQueued) call.fail(neverSent());
+    else {
+      this.#queue.add(call);
+      call.onLeave = this.#leaveQueue;
+    }
+  }
+
+  #dial(): void {
+    const transport: Http2Transport = new Http2Transport(this.#dialer, this.#times, {
+      onUp: () => this.#onChange(),
+      onFree: () => this.#drainQueue(),
+      onDown: (calm) => this.#onDown(transport, calm),
+    });
+    this.#transport = transport;
+  }
+
+  #drainQueue(): void {
+    for (const call of this.#queue) {
+      if (this.#transport?.free !== true) return;
+      this.#queue.delete(call);
+      call.onLeave = undefined;
+      this.#transport.open(call);
+    }
+  }
+
+  /** The next session is opened at once after a good one, else after a while. */
+  #onDown({ lastedMs }: Http2Transport, calm: boolean): void {
+    this.#transport = undefined;
+    for (const call of this.#queue) call.fail(neverSent());
+    if (this.#closed) return;
+    if (calm) this.#times = doubled(this.#times);
+    if (lastedMs > 0) this.#onChange();
+    this.#failures = lastedMs >= goodMs ? 0 : this.#failures + 1;
+    const backoffMs = Math.min(longestBackoffMs, firstBackoffMs * 2 ** (this.#failures - 1));
+    if (this.#failures === 0) this.#dial();
+    else this.#timer = setTimeout(() => this.#dial(), backoffMs * (0.5 + Math.random() / 2));
+  }
+}
+
+function doubled({ connectMs, keepalive }: TransportTimes): TransportTimes {
+  return { connectMs, keepalive: { ...keepalive, timeMs: keepalive.timeMs * 2 } };
+}

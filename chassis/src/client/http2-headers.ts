@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import type { Metadata } from '@grpc/grpc-js';
+import type { AttemptBase } from './connection.ts';
+
+/** What all requests of a connection begin with, as names and values in turn. */
+export function constantHeaders(scheme: 'http' | 'https', authority: string): readonly string[] {
+  return [
+    ':method',
+    'POST',
+    ':scheme',
+    scheme,
+    ':authority',
+    authority,
+    'te',
+    'trailers',
+    'content-type',
+    'application/grpc',
+    'user-agent',
+    userAgent,
+    'grpc-accept-encoding',
+    'identity,gzip',
+  ];
+}
+
+/** The headers of one request, as names and values in turn. */
+export function requestHeaders(constant: readonly string[], attempt: AttemptBase): string[] {
+  const headers = [...constant, ':path', attempt.path];
+  if (attempt.deadlineMs !== Infinity) headers.push('grpc-timeout', grpcTimeout(attempt.deadlineMs));
+  addMetadata(headers, attempt.metadata);
+  return headers;
+}
+
+function addMetadata(headers: string[], metadata: Metadata): void {
+  const all = metadata.toJSON();
+  for (const name in all) {
+    if (ownNames.has(name) || name.startsWith('grpc-') || name.startsWith(':')) continue;
+    for (const value of all[name] ?? [])
+      headers.push(name, typeof value === 'string' ? value : value.toString('base64'));
+  }
+}
+
+/** TimeoutValue has at most 8 digits. */
+function grpcTimeout(deadlineMs: number): string {
+  const ms = Math.max(1, Math.ceil(deadlineMs - Date.now()));
+  return ms < 1e8 ? `${ms}m` : `${Math.min(99_999_999, Math.ceil(ms / 1000))}S`;
+}
+
+/** Set by this side alone; those of HTTP/1.1 connections are errors in HTTP/2 (RFC 9113, section 8.2.2). */
+const ownNames = new Set([
+  'te',
+  'content-type',
+  'content-length',
+  'user-agent',
+  'host',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+const userAgent = `weft/${version}`;

@@ -1,0 +1,55 @@
+import type { ClientHttp2Session } from 'node:http2';
+
+export interface KeepaliveTimes {
+  /** Nothing heard for so long: a ping. Milliseconds. */
+  readonly timeMs: number;
+  /** No answer to it for so long: the peer is dead. */
+  readonly timeoutMs: number;
+}
+
+/** Finds a peer that is gone without a word (gRFC A8). Pings only where nothing else is heard. */
+export class Keepalive {
+  readonly #session: ClientHttp2Session;
+  readonly #times: KeepaliveTimes;
+  readonly #dead: () => void;
+  #heardAt = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  /** `dead` is called at most once. */
+  constructor(session: ClientHttp2Session, times: KeepaliveTimes, dead: () => void) {
+    this.#session = session;
+    this.#times = times;
+    this.#dead = dead;
+    this.#wait();
+  }
+
+  heard(): void {
+    this.#heardAt = performance.now();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #wait(): void {
+    const waitMs = this.#heardAt + this.#times.timeMs - performance.now();
+    this.#timer = waitMs > 0 ? setTimeout(() => this.#wait(), Math.ceil(waitMs)) : this.#ping();
+  }
+
+  #ping(): NodeJS.Timeout | undefined {
+    if (this.#session.destroyed) return undefined;
+    this.#session.ping((error) => {
+      // Failed pings are those of a session that is ending anyway.
+      if (error !== null || this.#stopped) return;
+      clearTimeout(this.#timer);
+      this.heard();
+      this.#wait();
+    });
+    return setTimeout(() => {
+      this.stop();
+      this.#dead();
+    }, this.#times.timeoutMs);
+  }
+}

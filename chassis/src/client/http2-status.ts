@@ -1,0 +1,95 @@
+import { constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
+import { Metadata } from '@grpc/grpc-js';
+import { Code, codeName, ServiceError, type CodeName } from '../errors.ts';
+import { fromStatus } from '../rpc-status.ts';
+import { connectionLost, notSent } from './retry.ts';
+
+/** Header or trailer block as metadata, without what gRPC itself sends in it. */
+export function toMetadata(headers: IncomingHttpHeaders): Metadata {
+  const metadata = Metadata.fromHttp2Headers(headers);
+  if (headers['grpc-status'] !== undefined) {
+    metadata.remove('grpc-status');
+    metadata.remove('grpc-message');
+  }
+  return metadata;
+}
+
+/** The failure that a trailer block tells of, undefined for OK. */
+export function statusError(trailers: IncomingHttpHeaders): ServiceError | undefined {
+  const text = trailers['grpc-status'];
+  if (text === '0') return undefined;
+  const code = typeof text === 'string' && /^\d+$/.test(text) ? Number(text) : Code.UNKNOWN;
+  if (code === 0) return undefined;
+  const sent = trailers['grpc-message'];
+  const details = typeof sent === 'string' ? percentDecoded(sent) : '';
+  return fromStatus({ code, details, metadata: toMetadata(trailers) }, codeName(code));
+}
+
+/** What is wrong with an answer that begins so; undefined for gRPC. */
+export function notGrpc(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): ServiceError | undefined {
+  const status = headers[':status'] ?? 0;
+  if (status === 200 && isGrpc(headers['content-type'])) return undefined;
+  const type = headers['content-type'] ?? 'no content type';
+  return new ServiceError(
+    httpCodes.get(status) ?? 'UNKNOWN',
+    `HTTP_${status}`,
+    `the answer is HTTP ${status} with ${type.slice(0, 100)}, not gRPC`,
+  );
+}
+
+function isGrpc(type: string | undefined): boolean {
+  return type !== undefined && /^application\/grpc(?:$|[+; ])/i.test(type);
+}
+
+/** github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md */
+const httpCodes = new Map<number, CodeName>([
+  [400, 'INTERNAL'],
+  [401, 'UNAUTHENTICATED'],
+  [403, 'PERMISSION_DENIED'],
+  [404, 'UNIMPLEMENTED'],
+  [429, 'UNAVAILABLE'],
+  [502, 'UNAVAILABLE'],
+  [503, 'UNAVAILABLE'],
+  [504, 'UNAVAILABLE'],
+]);
+
+/**
+ * The failure of a stream that the instance reset (gRPC over HTTP2, Errors). One that was refused was not looked
+ * at; one that ended without a status was lost on the way.
+ */
+export function resetError(rstCode: number): ServiceError {
+  if (rstCode === constants.NGHTTP2_REFUSED_STREAM) return neverSent();
+  if (rstCode === constants.NGHTTP2_NO_ERROR) return lost();
+  const code = resetCodes.get(rstCode) ?? 'INTERNAL';
+  return new ServiceError(code, 'STREAM_RESET', `the instance reset the stream (HTTP/2 error ${rstCode})`);
+}
+
+const resetCodes = new Map<number, CodeName>([
+  [constants.NGHTTP2_CANCEL, 'CANCELLED'],
+  [constants.NGHTTP2_ENHANCE_YOUR_CALM, 'RESOURCE_EXHAUSTED'],
+  [constants.NGHTTP2_INADEQUATE_SECURITY, 'PERMISSION_DENIED'],
+]);
+
+export function neverSent(): ServiceError {
+  return new ServiceError('UNAVAILABLE', notSent, 'the instance cannot be reached');
+}
+
+export function lost(): ServiceError {
+  return new ServiceError('UNAVAILABLE', connectionLost, 'the connection to the instance broke');
+}
+
+export function cancelled(): ServiceError {
+  return new ServiceError('CANCELLED', 'CANCELLED', 'the call was cancelled');
+}
+
+export function expired(): ServiceError {
+  return new ServiceError('DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED', 'the deadline passed');
+}
+
+/** Percent-Decoded (gRPC over HTTP2): what is no escape stays as it is, broken UTF-8 is replaced. */
+function percentDecoded(text: string): string {
+  if (!text.includes('%')) return text;
+  return text.replace(/(?:%[0-9a-fA-F]{2})+/g, (escapes) =>
+    Buffer.from(escapes.replaceAll('%', ''), 'hex').toString(),
+  );
+}

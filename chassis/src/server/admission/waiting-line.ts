@@ -1,0 +1,45 @@
+/** Longest wait while the line was empty within this time; else it is overload, and only short waits are worth it. */
+const calmMs = 100;
+const busyMs = 10;
+
+/**
+ * A bounded line for bursts. As long as it empties now and then, it is first in, first out, for 100 ms at
+ * most. When it has not been empty for that long, the server is overloaded: then the newest goes first and
+ * a wait of 10 ms is the longest, so that what is served is still wanted (CoDel and adaptive LIFO: Maurer,
+ * "Fail at Scale", ACM Queue 2015). Times are milliseconds of any steady clock.
+ */
+export class WaitingLine<T> {
+  readonly #entries: { readonly item: T; readonly since: number }[] = [];
+  #emptyAt: number;
+
+  constructor(now: number) {
+    this.#emptyAt = now;
+  }
+
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  push(item: T, now: number): void {
+    if (this.#entries.length === 0) this.#emptyAt = now;
+    this.#entries.push({ item, since: now });
+  }
+
+  /** Who is next. */
+  take(now: number): T | undefined {
+    return (this.#overloaded(now) ? this.#entries.pop() : this.#entries.shift())?.item;
+  }
+
+  /** The one that has waited longest, if it has waited too long. */
+  expired(now: number): T | undefined {
+    const oldest = this.#entries[0];
+    if (oldest === undefined || now - oldest.since <= (this.#overloaded(now) ? busyMs : calmMs))
+      return undefined;
+    this.#entries.shift();
+    return oldest.item;
+  }
+
+  #overloaded(now: number): boolean {
+    return now - this.#emptyAt > calmMs;
+  }
+}
