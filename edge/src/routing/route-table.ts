@@ -66,7 +66,7 @@ export class RouteTable<T> {
    */
   match(method: string, path: string): RouteMatch<T> {
     if (!path.startsWith('/')) return { kind: 'none' };
-    const segments = path.slice(1).split('/');
+    const segments = segmentsOf(path);
     const last = segments.length - 1;
     const lastSegment = segments[last] ?? '';
     const colon = lastSegment.lastIndexOf(':');
@@ -80,8 +80,20 @@ export class RouteTable<T> {
   }
 }
 
+/** What stands between the slashes of a path, which begins with one. */
+function segmentsOf(path: string): string[] {
+  const segments: string[] = [];
+  let start = 1;
+  for (let slash = path.indexOf('/', 1); slash !== -1; slash = path.indexOf('/', start)) {
+    segments.push(path.slice(start, slash));
+    start = slash + 1;
+  }
+  segments.push(path.slice(start));
+  return segments;
+}
+
 class Search<T> {
-  private readonly allow = new Set<string>();
+  private allow: Set<string> | undefined;
   private readonly method: string;
   private readonly segments: readonly string[];
   private readonly verb: string;
@@ -94,11 +106,8 @@ class Search<T> {
 
   run(root: Node<T>): RouteMatch<T> {
     const entry = this.descend(root, 0);
-    if (entry !== undefined) {
-      const captures = entry.template.variables.map((v) => this.capture(entry.template, v.start, v.end));
-      return { kind: 'found', value: entry.value, captures };
-    }
-    if (this.allow.size === 0) return { kind: 'none' };
+    if (entry !== undefined) return { kind: 'found', value: entry.value, captures: this.captures(entry) };
+    if (this.allow === undefined) return { kind: 'none' };
     return { kind: 'wrong-method', allow: [...this.allow].sort() };
   }
 
@@ -120,14 +129,24 @@ class Search<T> {
       methods.get(this.method) ??
       (this.method === 'HEAD' ? methods.get('GET') : undefined) ??
       methods.get('*');
-    if (entry === undefined) for (const method of methods.keys()) this.allow.add(method);
-    if (entry === undefined && methods.has('GET')) this.allow.add('HEAD');
-    return entry;
+    if (entry !== undefined) return entry;
+    this.allow ??= new Set();
+    for (const method of methods.keys()) this.allow.add(method);
+    if (methods.has('GET')) this.allow.add('HEAD');
+    return undefined;
   }
 
-  private capture(template: PathTemplate, start: number, end: number): string {
-    const open = template.segments[end - 1]?.kind === '**';
-    return this.segments.slice(start, open ? undefined : end).join('/');
+  private captures({ template }: Entry<T>): string[] {
+    const captures: string[] = [];
+    for (const { start, end, multi } of template.variables) {
+      if (!multi) {
+        captures.push(this.segments[start] ?? '');
+        continue;
+      }
+      const open = template.segments[end - 1]?.kind === '**';
+      captures.push(this.segments.slice(start, open ? undefined : end).join('/'));
+    }
+    return captures;
   }
 }
 
