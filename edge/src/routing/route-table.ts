@@ -7,20 +7,29 @@ export type RouteMatch<T> =
   | { readonly kind: 'wrong-method'; readonly allow: readonly string[] }
   | { readonly kind: 'none' };
 
+/** A template with one HTTP method ('*' for any). */
 interface Entry<T> {
+  readonly method: string;
   readonly template: PathTemplate;
   readonly value: T;
 }
 
-/** By verb ('' for none), then by HTTP method ('*' for any). */
-type Endings<T> = Map<string, Map<string, Entry<T>>>;
+/** The templates that end in one place, those without a verb and the others by theirs. */
+interface Endings<T> {
+  readonly plain: Entry<T>[];
+  verbs: Map<string, Entry<T>[]> | undefined;
+}
 
+/**
+ * What most nodes lack is not there at all: with thousands of routes a look-up costs what it touches of
+ * memory that is in no cache.
+ */
 interface Node<T> {
-  readonly literals: Map<string, Node<T>>;
-  star?: Node<T>;
+  literals: Map<string, Node<T>> | undefined;
+  star: Node<T> | undefined;
   /** Templates that end here, and those that end here with `**`. */
-  readonly endings: Endings<T>;
-  readonly rest: Endings<T>;
+  endings: Endings<T> | undefined;
+  rest: Endings<T> | undefined;
 }
 
 /** Two templates that match exactly the same requests. */
@@ -47,16 +56,17 @@ export class RouteTable<T> {
   /** Adds a route. Throws a RouteConflict when another one already takes exactly these requests. */
   add(method: string, template: PathTemplate, value: T): void {
     let node = this.root;
-    let endings: Endings<T> | undefined;
+    let open = false;
     for (const segment of template.segments) {
-      if (segment.kind === '**') endings = node.rest;
+      if (segment.kind === '**') open = true;
       else if (segment.kind === '*') node = node.star ??= newNode();
-      else node = getOrAdd(node.literals, segment.text, newNode<T>);
+      else node = childOf(node, segment.text);
     }
-    const methods = getOrAdd(endings ?? node.endings, template.verb, () => new Map<string, Entry<T>>());
-    const existing = methods.get(method);
+    const endings = open ? (node.rest ??= newEndings()) : (node.endings ??= newEndings());
+    const entries = entriesOf(endings, template.verb);
+    const existing = entries.find((entry) => entry.method === method);
     if (existing !== undefined) throw new RouteConflict(method, template, existing.value);
-    methods.set(method, { template, value });
+    entries.push({ method, template, value });
   }
 
   /**
@@ -114,7 +124,7 @@ class Search<T> {
   private descend(node: Node<T>, index: number): Entry<T> | undefined {
     const segment = this.segments[index];
     if (segment === undefined) return this.choose(node.endings) ?? this.choose(node.rest);
-    const literal = node.literals.get(segment) ?? encodedLiteral(node, segment);
+    const literal = node.literals && (node.literals.get(segment) ?? encodedLiteral(node.literals, segment));
     return (
       (literal && this.descend(literal, index + 1)) ??
       (node.star && segment !== '' ? this.descend(node.star, index + 1) : undefined) ??
@@ -122,17 +132,16 @@ class Search<T> {
     );
   }
 
-  private choose(endings: Endings<T>): Entry<T> | undefined {
-    const methods = endings.get(this.verb);
-    if (methods === undefined) return undefined;
+  private choose(endings: Endings<T> | undefined): Entry<T> | undefined {
+    const entries = this.verb === '' ? endings?.plain : endings?.verbs?.get(this.verb);
+    if (entries === undefined || entries.length === 0) return undefined;
     const entry =
-      methods.get(this.method) ??
-      (this.method === 'HEAD' ? methods.get('GET') : undefined) ??
-      methods.get('*');
+      withMethod(entries, this.method) ??
+      (this.method === 'HEAD' ? withMethod(entries, 'GET') : undefined) ??
+      withMethod(entries, '*');
     if (entry !== undefined) return entry;
     this.allow ??= new Set();
-    for (const method of methods.keys()) this.allow.add(method);
-    if (methods.has('GET')) this.allow.add('HEAD');
+    for (const { method } of entries) this.allow.add(method).add(method === 'GET' ? 'HEAD' : method);
     return undefined;
   }
 
@@ -150,20 +159,36 @@ class Search<T> {
   }
 }
 
+function withMethod<T>(entries: readonly Entry<T>[], method: string): Entry<T> | undefined {
+  for (const entry of entries) if (entry.method === method) return entry;
+  return undefined;
+}
+
 /** Hex digits of an escape are the same in either case (RFC 3986, 6.2.2.1); nothing else is normalised. */
-function encodedLiteral<T>(node: Node<T>, segment: string): Node<T> | undefined {
+function encodedLiteral<T>(literals: ReadonlyMap<string, Node<T>>, segment: string): Node<T> | undefined {
   if (!segment.includes('%')) return undefined;
-  return node.literals.get(segment.replace(/%[0-9A-Fa-f]{2}/g, (escape) => escape.toUpperCase()));
+  return literals.get(segment.replace(/%[0-9A-Fa-f]{2}/g, (escape) => escape.toUpperCase()));
 }
 
 function newNode<T>(): Node<T> {
-  return { literals: new Map(), endings: new Map(), rest: new Map() };
+  return { literals: undefined, star: undefined, endings: undefined, rest: undefined };
 }
 
-function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const existing = map.get(key);
-  if (existing !== undefined) return existing;
-  const made = make();
-  map.set(key, made);
-  return made;
+function newEndings<T>(): Endings<T> {
+  return { plain: [], verbs: undefined };
+}
+
+function childOf<T>(node: Node<T>, text: string): Node<T> {
+  const literals = (node.literals ??= new Map());
+  let child = literals.get(text);
+  if (child === undefined) literals.set(text, (child = newNode<T>()));
+  return child;
+}
+
+function entriesOf<T>(endings: Endings<T>, verb: string): Entry<T>[] {
+  if (verb === '') return endings.plain;
+  const verbs = (endings.verbs ??= new Map());
+  let entries = verbs.get(verb);
+  if (entries === undefined) verbs.set(verb, (entries = []));
+  return entries;
 }
