@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { asBuffer } from './as-buffer.ts';
 import type { StreamingAttempt } from './connection.ts';
@@ -23,6 +24,8 @@ export async function sendRequests(running: Running, requests: StreamingAttempt[
     }
   } catch {
     // The mesh knows what they threw, and tells the reader.
+    // grpc-js starts a call even so that is cancelled in the moment it was made, and nobody ends it then.
+    await nextTurn();
     if (running.ended) return;
     running.cancelled = true;
     call.cancelWithStatus(grpcStatus.CANCELLED, 'the requests broke off');

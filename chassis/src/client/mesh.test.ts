@@ -100,12 +100,13 @@ test('an instance that keeps failing is set aside, but never more than half', as
 });
 
 test('without a ready instance a call waits for one, and says so when none comes', async () => {
-  const { mesh, setReady } = played({ 'a:1': ok });
-  setReady('a:1', false);
+  const instances = played({ 'a:1': ok });
+  const { mesh } = instances;
+  instances.setReady('a:1', false);
   const waiting = mesh.unary(write, body);
-  setReady('a:1', true);
+  instances.setReady('a:1', true);
   expect((await waiting).message).toEqual(new Uint8Array([1]));
-  setReady('a:1', false);
+  instances.setReady('a:1', false);
   await expect(mesh.unary(write, body, { timeoutMs: 50 })).rejects.toMatchObject({
     code: 'UNAVAILABLE',
     reason: 'NO_INSTANCE',
