@@ -35,7 +35,7 @@ async function showBody(place, response, facts, startedAt) {
   if (bytes.size === 0) return;
   if (/json|^text\//.test(type)) {
     const text = await bytes.text();
-    place.append(codeBlock(/json/.test(type) ? pretty(text) : text, 'Body of the answer'));
+    place.append(codeBlock(/json/.test(type) ? coloured(pretty(text)) : text, 'Body of the answer'));
   } else {
     // Never shown in this origin: whatever it is, it is saved.
     const url = URL.createObjectURL(new Blob([bytes], { type: 'application/octet-stream' }));
@@ -66,22 +66,13 @@ async function showStream(place, response, facts, startedAt) {
 
 /**
  * A text with a button that copies it.
- * @param {string} text
+ * @param {Node | string} text
  * @param {string} label
- * @param {boolean} [isJson]
+ * @param {string} [action] what the button says
  */
-export function codeBlock(text, label, isJson = true) {
-  const code = h(
-    'pre',
-    { tabindex: '0', role: 'region', 'aria-label': label },
-    isJson ? coloured(text) : text,
-  );
-  return h(
-    'div',
-    { class: 'code' },
-    code,
-    copyButton(() => code.textContent ?? '', code),
-  );
+export function codeBlock(text, label, action = 'Copy') {
+  const code = h('pre', { tabindex: '0', role: 'region', 'aria-label': label }, text);
+  return h('div', { class: 'code' }, code, copyButton(code, action));
 }
 
 /** @param {Response} response */

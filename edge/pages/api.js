@@ -18,7 +18,8 @@
  *   parameters?: Parameter[], requestBody?: { description?: string, content: Record<string, Media> },
  *   responses: Record<string, { content?: Record<string, Media> }>, security: Record<string, string[]>[],
  *   'x-grpc-method': string, 'x-grpc-binding': Binding, 'x-http-rule': string }} Description
- * @typedef {{ method: string, path: string, id: string, service: string, is: Description }} Operation
+ * @typedef {{
+ *   method: string, path: string, id: string, service: string, name: string, is: Description }} Operation
  * @typedef {{
  *   info: { title: string, version: string }, servers?: { url: string }[],
  *   tags: { name: string, description?: string }[], paths: Record<string, Record<string, unknown>>,
@@ -85,6 +86,7 @@ function operationsOf(key, item) {
   ).map(([method, is]) => /** @type {const} */ ([method.toUpperCase(), is]));
   return [...known, ...Object.entries(others)].map(([slot, is]) => {
     const any = is.requestBody === undefined ? 'GET' : 'POST';
-    return { method: slot === '*' ? any : slot, path, id: is.operationId, service: is.tags[0] ?? '', is };
+    const [service = '', name = ''] = is['x-grpc-method'].split('/');
+    return { method: slot === '*' ? any : slot, path, id: is.operationId, service, name, is };
   });
 }

@@ -7,10 +7,10 @@ import { httpRequest } from './request.js';
 
 /** @import { Api, Operation } from './api.js' */
 /** @import { Field } from './fields.js' */
-/** @import { Filled } from './request.js' */
+/** @import { Filled, HttpRequest } from './request.js' */
 
-/** What a stream can be asked for, best for a person first. */
-const streamTypes = ['application/x-ndjson', 'text/event-stream', 'application/json'];
+/** The forms of a stream that can be shown as it comes. */
+const streamTypes = ['application/x-ndjson', 'text/event-stream'];
 
 /**
  * The form that calls an operation, its commands, and the answer.
@@ -71,7 +71,7 @@ export function consoleView(api, operation) {
     { class: 'console', autocomplete: 'off', novalidate: true },
     fields.length > 0 && h('div', { class: 'fields' }, ...fields.map(({ element }) => element)),
     body?.element,
-    accept && h('div', { class: 'field' }, h('label', { for: accept.id }, 'Form of the stream'), accept),
+    accept && h('div', { class: 'field' }, h('label', { class: 'name', for: accept.id }, 'Accept'), accept),
     h('div', { class: 'actions' }, send, stop, h('span', { class: 'note' }, 'or Ctrl+Enter')),
   );
   form.addEventListener('submit', (event) => {
@@ -92,7 +92,7 @@ export function consoleView(api, operation) {
 }
 
 /**
- * @param {import('./request.js').HttpRequest} request
+ * @param {HttpRequest} request
  * @param {HTMLElement} answer
  * @param {boolean} isStream
  * @param {AbortSignal} signal
@@ -128,7 +128,7 @@ function bodyEditor({ is }) {
   const content = is.requestBody?.content ?? {};
   const [type = 'application/json', media] = Object.entries(content)[0] ?? [];
   const id = freshId();
-  const area = h('textarea', { id, class: 'body', spellcheck: 'false', autocapitalize: 'off' });
+  const area = h('textarea', { id, class: 'body', spellcheck: 'false' });
   area.value = media?.example === undefined ? '' : JSON.stringify(media.example, null, 2);
   area.rows = Math.min(24, Math.max(4, area.value.split('\n').length + 1));
   const label = h(
@@ -166,17 +166,13 @@ function bodyEditor({ is }) {
  * @param {() => string} grpcurl
  */
 function commandsView(curl, grpcurl) {
-  const blocks = /** @type {const} */ ([
-    ['curl', curl],
-    ['grpcurl', grpcurl],
-  ]).map(([name, text]) => ({ name, text, block: codeBlock('', `As ${name}`, false) }));
+  const blocks = Object.entries({ curl, grpcurl }).map(([name, text]) => {
+    return { name, text, block: codeBlock('', `As ${name}`, `Copy as ${name}`) };
+  });
   const element = h(
     'section',
     { class: 'commands', 'aria-label': 'Commands' },
-    ...blocks.flatMap(({ name, block }) => {
-      block.querySelector('button')?.setAttribute('aria-label', `Copy as ${name}`);
-      return [h('h3', {}, name), block];
-    }),
+    ...blocks.flatMap(({ name, block }) => [h('h3', {}, name), block]),
   );
   const update = () => {
     for (const { text, block } of blocks) block.querySelector('pre')?.replaceChildren(text());

@@ -43,32 +43,23 @@ export function freshId() {
 }
 
 /**
- * A button that copies what `text` gives, and says so. Without the clipboard (it needs HTTPS or localhost)
- * the text is selected where it stands.
- * @param {() => string} text
- * @param {HTMLElement} shown
+ * A button that copies the text of an element, and says so. Without the clipboard (it needs HTTPS or
+ * localhost) the text is selected.
+ * @param {HTMLElement} source
+ * @param {string} label
  */
-export function copyButton(text, shown) {
-  const button = h('button', { type: 'button', class: 'copy' }, 'Copy');
-  button.addEventListener('click', () => {
-    void copy(text(), shown).then((done) => {
-      button.textContent = done ? 'Copied' : 'Selected: press Ctrl+C';
-      button.addEventListener('blur', () => (button.textContent = 'Copy'), { once: true });
-    });
-  });
+export function copyButton(source, label) {
+  const button = h('button', { type: 'button', class: 'copy' }, label);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(source.textContent ?? '');
+      button.textContent = 'Copied';
+    } catch {
+      getSelection()?.selectAllChildren(source);
+      button.textContent = 'Selected: press Ctrl+C';
+    }
+    button.addEventListener('blur', () => (button.textContent = label), { once: true });
+  };
+  button.addEventListener('click', () => void copy());
   return button;
-}
-
-/**
- * @param {string} text
- * @param {HTMLElement} shown
- */
-async function copy(text, shown) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    getSelection()?.selectAllChildren(shown);
-    return false;
-  }
 }

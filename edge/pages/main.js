@@ -20,7 +20,7 @@ function start(api) {
     if (id === undefined && location.hash !== '') return;
     const operation = api.operations.find((candidate) => candidate.id === id);
     list.select(operation?.id);
-    document.title = operation === undefined ? title : `${operation.is.summary} · ${title}`;
+    document.title = operation === undefined ? title : `${operation.name} · ${title}`;
     main.replaceChildren(...(operation === undefined ? overview(api) : operationView(api, operation)));
     main.scrollTop = 0;
     if (operation !== undefined) main.focus({ preventScroll: true });

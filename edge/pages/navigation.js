@@ -73,17 +73,12 @@ function moveByArrows(event) {
 }
 
 /** @param {Operation} operation */
-function link({ id, method, path, is }) {
+function link({ id, method, path, name, is }) {
   return h(
     'a',
     { href: `#/${encodeURIComponent(id)}`, class: is.deprecated ? 'deprecated' : undefined },
     h('span', { class: `method ${method.toLowerCase()}` }, method),
-    h(
-      'span',
-      { class: 'what' },
-      h('span', { class: 'summary' }, is.summary),
-      h('span', { class: 'path' }, path),
-    ),
+    h('span', { class: 'what' }, h('span', {}, name), h('span', { class: 'path' }, path)),
   );
 }
 

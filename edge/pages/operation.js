@@ -14,10 +14,9 @@ import { schemaView, typeText } from './schema.js';
  */
 export function operationView(api, operation) {
   const { is, method, path } = operation;
-  const description = is.description === `${is.summary}.` ? undefined : is.description;
   return [
     h('p', { class: 'service' }, operation.service),
-    h('h2', {}, is.summary),
+    h('h2', {}, operation.name),
     h(
       'p',
       { class: 'target' },
@@ -31,7 +30,7 @@ export function operationView(api, operation) {
       is.deprecated && h('span', { class: 'tag warn' }, 'deprecated'),
       h('span', { class: 'tag mono' }, is['x-grpc-method']),
     ),
-    h('div', { class: 'description' }, ...prose(description)),
+    h('div', { class: 'description' }, ...prose(is.description)),
     consoleView(api, operation),
     ...contentSection(api, 'Request body', is.requestBody?.content),
     ...contentSection(api, 'Answer', is.responses['200']?.content),

@@ -3,17 +3,13 @@
 /** @typedef {{ text: string, failed: boolean }} StreamMessage */
 
 /**
- * The messages of a streamed answer as they arrive, whichever of the three forms it has.
+ * The messages of a streamed answer as they arrive: server-sent events, or one a line.
  * @param {Response} response
  * @returns {AsyncGenerator<StreamMessage>}
  */
 export async function* messages(response) {
   const type = response.headers.get('content-type') ?? '';
-  const split = type.includes('event-stream')
-    ? eventSplitter()
-    : type.includes('ndjson')
-      ? lineSplitter()
-      : arraySplitter();
+  const split = type.includes('event-stream') ? eventSplitter() : lineSplitter();
   if (response.body === null) return;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {
@@ -54,51 +50,5 @@ function eventSplitter() {
       const failed = lines.some((line) => /^event: ?error$/.test(line));
       return data.length === 0 ? [] : [{ text: data.join('\n'), failed }];
     });
-  };
-}
-
-/**
- * The elements of a JSON array that is still being written.
- * @returns {Splitter}
- */
-function arraySplitter() {
-  let depth = 0;
-  let inString = false;
-  let escaped = false;
-  let text = '';
-  return (chunk) => {
-    /** @type {StreamMessage[]} */
-    const found = [];
-    const flush = () => {
-      if (text.trim() !== '') found.push({ text: text.trim(), failed: false });
-      text = '';
-    };
-    for (const char of chunk) {
-      if (inString) {
-        inString = escaped || char !== '"';
-        escaped = !escaped && char === '\\';
-      } else if (char === '"') {
-        inString = true;
-      } else if (char === '[' || char === '{') {
-        depth += 1;
-        if (depth === 1) continue;
-      } else if (char === ']' || char === '}') {
-        depth -= 1;
-        if (depth === 0) {
-          flush();
-          continue;
-        }
-        if (depth === 1) {
-          text += char;
-          flush();
-          continue;
-        }
-      } else if (char === ',' && depth === 1) {
-        flush();
-        continue;
-      }
-      text += char;
-    }
-    return found;
   };
 }

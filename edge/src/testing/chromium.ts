@@ -1,20 +1,12 @@
-import { existsSync } from 'node:fs';
+import { requireBinary } from '@weft/chassis/testing/binaries';
 import { chromium, type Browser } from 'playwright-core';
 
-const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-const places = ['/usr/bin', '/usr/local/bin', '/opt/google/chrome'];
-
-/** Starts the browser of this machine. Throws an error that says what to install where there is none. */
+/** Starts the browser of this machine, or the one in CHROMIUM. Throws an error that says what to install. */
 export async function startBrowser(): Promise<Browser> {
-  const named = process.env['CHROMIUM'];
-  const known = places.flatMap((place) => names.map((name) => `${place}/${name}`));
-  const executablePath = named ?? known.find((path) => existsSync(path));
-  if (executablePath === undefined)
-    throw new Error(
-      'no Chromium was found: install it (Debian: apt-get install chromium) or name it in CHROMIUM',
-    );
   return chromium.launch({
-    executablePath,
+    executablePath:
+      process.env['CHROMIUM'] ||
+      requireBinary('chromium', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'),
     args: [
       '--headless',
       '--no-sandbox',

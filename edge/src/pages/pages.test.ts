@@ -1,0 +1,76 @@
+import { readdirSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import { buildRoutes } from '../routing/routes.ts';
+import { contractOf } from '../testing/schema.ts';
+import { createPages } from './pages.ts';
+
+const contract = contractOf(
+  'rpc A(Request) returns (Request) { option (google.api.http) = {get: "/a"}; option (weft.v1.access) = {public: true}; }',
+);
+const pages = createPages(contract, buildRoutes(contract), { title: 'One' });
+const folder = new URL('../../pages/', import.meta.url);
+const served = readdirSync(folder).filter((name) => !name.startsWith('tsconfig') && name !== 'docs.html');
+
+test.each([
+  ['/docs', 'text/html; charset=utf-8'],
+  ...served.map((name) => [
+    `/docs/${name}`,
+    { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' }[name.split('.')[1] ?? ''] +
+      '; charset=utf-8',
+  ]),
+  ['/openapi.json', 'application/json'],
+])('%s is served as %s', (path, contentType) => {
+  const page = pages(path);
+  expect(page).toMatchObject({ status: 200, contentType });
+  expect(page?.body.length).toBeGreaterThan(100);
+  expect(page?.etag).toMatch(/^"[\w-]{22}"$/);
+  expect(page?.headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-cache' });
+});
+
+test('a page is made once', () => {
+  expect(pages('/openapi.json')).toBe(pages('/openapi.json'));
+  expect(pages('/docs')).toBe(pages('/docs'));
+});
+
+test('the tag of a document follows its content', () => {
+  const tag = (title: string) =>
+    createPages(contract, buildRoutes(contract), { title })('/openapi.json')?.etag;
+  expect(tag('One')).toBe(pages('/openapi.json')?.etag);
+  expect(tag('Two')).not.toBe(tag('One'));
+});
+
+test('/docs/ leads to /docs, below any prefix', () => {
+  expect(pages('/docs/')).toMatchObject({ status: 308, headers: { location: '../docs' } });
+});
+
+test.each([
+  '/',
+  '/doc',
+  '/docs/docs.html',
+  '/docs/tsconfig.json',
+  '/docs/../package.json',
+  '/docs/%2e%2e/package.json',
+  '/docs//main.js',
+  '/docs/__proto__',
+  '/docs/constructor',
+  '/openapi.json/',
+])('%s is no page', (path) => {
+  expect(pages(path)).toBeUndefined();
+});
+
+test('the explorer may load and call its own origin alone, and run nothing inline', () => {
+  const policy = pages('/docs')?.headers['content-security-policy'];
+  expect(policy?.split('; ')).toEqual(
+    expect.arrayContaining(["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"]),
+  );
+  expect(policy).not.toContain('unsafe');
+  const html = pages('/docs')?.body.toString() ?? '';
+  expect(html).not.toMatch(/<script(?![^>]*src=)|<style|style=|onclick|https?:/);
+});
+
+test('the explorer is less than 60 KB in all', () => {
+  const sizes = ['/docs', ...served.map((name) => `/docs/${name}`)].map(
+    (path) => pages(path)?.body.length ?? 0,
+  );
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(60_000);
+});
