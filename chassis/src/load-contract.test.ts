@@ -49,6 +49,15 @@ test('reads access, limits and sagas from the options', () => {
   expect(methods.get('/shop.ordering.v1.OrderService/WatchOrder')?.timeoutMs).toBeUndefined();
 });
 
+test('what ends a saga is refused last, unless its method says otherwise', () => {
+  const priorityOf = (set: Uint8Array, path: string) => loadContract(set).methods.get(path)?.priority;
+  const release = '/shop.catalog.v1.StockService/Release';
+  expect(priorityOf(bytes, release)).toBe('CRITICAL');
+  expect(priorityOf(bytes, '/shop.catalog.v1.StockService/Reserve')).toBe('USER');
+  expect(priorityOf(bytes, '/shop.catalog.v1.ProductService/GetProduct')).toBe('USER');
+  expect(priorityOf(planted('Release', 'call', { priority: 3 }), release)).toBe('BATCH');
+});
+
 test('finds the steps of a saga in their order', () => {
   const graph = sagaGraph(loadContract(bytes), 'place-order');
   expect(graph.steps.map((step) => step.descriptor.name)).toEqual(['Reserve', 'Charge']);

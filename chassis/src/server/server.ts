@@ -1,5 +1,5 @@
 import { Server } from '@grpc/grpc-js';
-import type { Contract } from '../contract.ts';
+import type { Contract, Priority } from '../contract.ts';
 import { ServiceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { TlsIdentity } from '../tls.ts';
@@ -72,16 +72,15 @@ export function createServer(options: GrpcServerOptions): GrpcServer {
     'grpc.max_send_message_length': maxMessageBytes,
     'grpc.enable_channelz': 0,
   });
-  const add = (implementation: Implementation, open: boolean): void => {
+  const add = (implementation: Implementation, open?: Priority): void => {
     for (const method of implementation.methods)
       register(server, servedMethod(contract, method, open), workload, serving.serve);
   };
-  for (const implementation of services) add(implementation, false);
-  for (const implementation of [
-    health.implementation,
-    ...createReflection(contract, [...names, health.implementation.service]),
-  ])
-    add(implementation, true);
+  for (const implementation of services) add(implementation);
+  // Health is what others decide by.
+  add(health.implementation, 'CRITICAL');
+  for (const implementation of createReflection(contract, [...names, health.implementation.service]))
+    add(implementation, 'USER');
 
   return {
     setServing: (value) => health.setServing(value),
@@ -111,7 +110,8 @@ export function createServer(options: GrpcServerOptions): GrpcServer {
 function servedMethod(
   contract: Contract,
   method: Implementation['methods'][number],
-  open: boolean,
+  /** The priority of a method that is open to all, whatever the contract says. */
+  open: Priority | undefined,
 ): ServedMethod {
   const { path, responseStream } = method.definition;
   const rule = contract.methods.get(path);
@@ -120,10 +120,9 @@ function servedMethod(
     path,
     responseStream,
     rule,
-    access: open ? { kind: 'public' } : (rule?.access ?? { kind: 'denied' }),
+    access: open !== undefined ? { kind: 'public' } : (rule?.access ?? { kind: 'denied' }),
     timeoutMs: rule?.timeoutMs,
-    // Health is what others decide by.
-    priority: rule?.priority ?? (open ? 'CRITICAL' : 'USER'),
+    priority: open ?? rule?.priority ?? 'USER',
     baseline: new Baseline(),
   };
 }

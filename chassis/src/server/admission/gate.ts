@@ -77,6 +77,8 @@ export class Gate<C extends Entrant> {
   readonly #clock: GateClock;
   readonly #limit: AdaptiveLimit;
   readonly #line: WaitingLine<C>;
+  /** Critical calls, before all others. */
+  readonly #urgent: WaitingLine<C>;
   readonly #beginning = new Set<C>();
   #leaving: C[] = [];
   #ticking = false;
@@ -90,6 +92,7 @@ export class Gate<C extends Entrant> {
     this.maxStreams = options.maxStreams ?? 10_000;
     this.#limit = new AdaptiveLimit(options, this.#clock.now());
     this.#line = new WaitingLine(this.#clock.now());
+    this.#urgent = new WaitingLine(this.#clock.now());
   }
 
   get limit(): number {
@@ -97,7 +100,7 @@ export class Gate<C extends Entrant> {
   }
 
   get waiting(): number {
-    return this.#line.length;
+    return this.#line.length + this.#urgent.length;
   }
 
   /** A call has come. Answers whether it runs or waits; else it is answered already. */
@@ -107,17 +110,17 @@ export class Gate<C extends Entrant> {
     if (this.#isLate(call)) return false;
     if (call.streaming && this.streams >= roomFor(call.priority, this.maxStreams)) return this.#refuse(call);
     const { priority } = call;
-    const free = this.inFlight < roomFor(priority, this.#limit.limit);
-    if (free && (priority === 'CRITICAL' || this.#line.length === 0)) {
+    const line = priority === 'CRITICAL' ? this.#urgent : this.#line;
+    if (line.length === 0 && this.#hasRoom(priority)) {
       this.#start(call, this.#clock.now());
       return true;
     }
     this.#limit.held();
     if (priority === 'BATCH') return this.#refuse(call);
     const now = this.#clock.now();
-    this.#expire(now);
-    if (this.#line.length >= this.#limit.limit) return this.#refuse(call);
-    this.#line.push(call, now);
+    this.#expire(line, now);
+    if (line.length >= this.#limit.limit) return this.#refuse(call);
+    line.push(call, now);
     return true;
   }
 
@@ -166,16 +169,25 @@ export class Gate<C extends Entrant> {
   }
 
   #admitWaiting(now: number): void {
-    this.#expire(now);
-    while (this.#line.length > 0 && this.inFlight < roomFor('USER', this.#limit.limit)) {
-      const call = this.#line.take(now);
+    this.#admitFrom(this.#urgent, 'CRITICAL', now);
+    this.#admitFrom(this.#line, 'USER', now);
+  }
+
+  #admitFrom(line: WaitingLine<C>, priority: Priority, now: number): void {
+    this.#expire(line, now);
+    while (line.length > 0 && this.#hasRoom(priority)) {
+      const call = line.take(now);
       if (call !== undefined && !this.#isLate(call)) this.#start(call, now);
     }
   }
 
-  #expire(now: number): void {
-    for (let call = this.#line.expired(now); call !== undefined; call = this.#line.expired(now))
+  #expire(line: WaitingLine<C>, now: number): void {
+    for (let call = line.expired(now); call !== undefined; call = line.expired(now))
       if (!this.#isLate(call)) this.#refuse(call);
+  }
+
+  #hasRoom(priority: Priority): boolean {
+    return this.inFlight < roomFor(priority, this.#limit.limit);
   }
 
   /** Drops a call that nobody waits for. */
@@ -210,7 +222,7 @@ export class Gate<C extends Entrant> {
     // Callers that are told to come back spread over more time, the more of them there are.
     const share = this.#turnedAway / Math.max(1, this.#arrivals);
     this.#pushbackMs = Math.min(longestPushbackMs, shortestPushbackMs / Math.max(0.01, 1 - share));
-    const idle = this.#arrivals === 0 && this.inFlight === 0 && this.#line.length === 0;
+    const idle = this.#arrivals === 0 && this.inFlight === 0 && this.waiting === 0;
     this.#arrivals = 0;
     this.#turnedAway = 0;
     this.#options.onTick?.();

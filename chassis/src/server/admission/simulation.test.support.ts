@@ -21,6 +21,7 @@ export interface Phase {
 export interface PhaseResult {
   /** Calls a second that were answered within their deadline. */
   readonly goodput: number;
+  readonly goodputOf: Readonly<Record<Priority, number>>;
   readonly refused: number;
   readonly late: number;
   /** Goodput in the phase's last quarter. */
@@ -118,7 +119,7 @@ export function simulate(phases: readonly Phase[], options: SimulationOptions = 
   const baseline = new Baseline();
   const queue: SimulatedCall[] = [];
   const results = phases.map(() => ({
-    good: 0,
+    good: { CRITICAL: 0, USER: 0, BATCH: 0 },
     atEnd: 0,
     refused: 0,
     late: 0,
@@ -138,7 +139,7 @@ export function simulate(phases: readonly Phase[], options: SimulationOptions = 
         // Work of one phase that ends in another counts for neither.
         const result = results[call.phase]!;
         if (timeline.now() <= call.deadlineMs) {
-          if (call.phase === phase) result.good += 1;
+          if (call.phase === phase) result.good[call.priority] += 1;
           if (call.phase === phase && timeline.now() > phaseEnd - phases[phase]!.ms / 4) result.atEnd += 1;
           result.latencies.push(timeline.now() - call.arrivedMs);
         } else result.late += 1;
@@ -189,6 +190,12 @@ export function simulate(phases: readonly Phase[], options: SimulationOptions = 
   return results.map((result, index) => {
     const seconds = phases[index]!.ms / 1000;
     const { good, atEnd, refused, late, limits, latencies } = result;
-    return { goodput: good / seconds, goodputAtEnd: atEnd / (seconds / 4), refused, late, limits, latencies };
+    const goodputOf = {
+      CRITICAL: good.CRITICAL / seconds,
+      USER: good.USER / seconds,
+      BATCH: good.BATCH / seconds,
+    };
+    const goodput = goodputOf.CRITICAL + goodputOf.USER + goodputOf.BATCH;
+    return { goodput, goodputOf, goodputAtEnd: atEnd / (seconds / 4), refused, late, limits, latencies };
   });
 }

@@ -10,7 +10,9 @@ const busyMs = 10;
  */
 export class WaitingLine<T> {
   readonly #entries: { readonly item: T; readonly since: number }[] = [];
+  /** When everybody had been served, last. */
   #emptyAt: number;
+  #expiredAt = -Infinity;
 
   constructor(now: number) {
     this.#emptyAt = now;
@@ -21,13 +23,16 @@ export class WaitingLine<T> {
   }
 
   push(item: T, now: number): void {
-    if (this.#entries.length === 0) this.#emptyAt = now;
+    // Empty because nobody could wait any longer is not empty.
+    if (this.#entries.length === 0 && now - this.#expiredAt > calmMs) this.#emptyAt = now;
     this.#entries.push({ item, since: now });
   }
 
   /** Who is next. */
   take(now: number): T | undefined {
-    return (this.#overloaded(now) ? this.#entries.pop() : this.#entries.shift())?.item;
+    const next = this.#overloaded(now) ? this.#entries.pop() : this.#entries.shift();
+    if (this.#entries.length === 0) this.#emptyAt = now;
+    return next?.item;
   }
 
   /** The one that has waited longest, if it has waited too long. */
@@ -36,6 +41,7 @@ export class WaitingLine<T> {
     if (oldest === undefined || now - oldest.since <= (this.#overloaded(now) ? busyMs : calmMs))
       return undefined;
     this.#entries.shift();
+    this.#expiredAt = now;
     return oldest.item;
   }
 
