@@ -66,6 +66,6 @@ docs: ## what the documents show of the contracts: the picture of each saga
 	@$(WEFT) prepare
 	@$(RUN) node tools/dist/docs.js
 
-bench: ## measures: start, memory, orders, reads; asserts nothing
+bench: ## measures: the edge, its router and codec, the whole system; one part: ONLY=edge
 	@$(WEFT) prepare
-	@$(RUN) node bench/dist/main.js
+	@$(RUN) node bench/dist/main.js $(ONLY)

@@ -1,30 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { measureOrders } from './orders.ts';
-import { privateSystem } from './private-system.ts';
-import { measureReads, memory } from './reads.ts';
+import { measureCodec } from './edge/codec.ts';
+import { measureEdge } from './edge/measure-edge.ts';
+import { measureRouter } from './edge/router.ts';
+import { measureSystem } from './system/measure-system.ts';
 
-// Prints figures of this machine; asserts nothing. Needs /proc, so Linux.
+// Prints figures of this machine; asserts nothing of them. Needs /proc, so Linux.
 
-/** V8 gives memory back when a process has been idle for a while. */
-const idleMs = 60_000;
-const say = (text: string) => process.stdout.write(`${text}\n`);
-const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+const parts = { router: measureRouter, codec: measureCodec, edge: measureEdge, system: measureSystem };
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-const system = await privateSystem();
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const)
-  process.once(signal, () => void system.remove().finally(() => process.exit(code)));
-try {
-  say(`make up, no data     ${seconds(await system.make('up'))} (dependencies installed)`);
-  say(`make up, running     ${seconds(await system.make('up'))}`);
-  say(`make down            ${seconds(await system.make('down'))}`);
-  say(`make up, after down  ${seconds(await system.make('up'))}`);
-  await sleep(idleMs);
-  say(`memory, idle         ${memory(system).text}`);
-  say(await measureReads(system));
-  say(await measureOrders(system));
-} finally {
-  await system.remove();
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !Object.hasOwn(parts, name));
+if (unknown.length > 0) {
+  process.stderr.write(`there is no part ${unknown.join(', ')}: ${Object.keys(parts).join(', ')}\n`);
+  process.exit(1);
 }
+for (const [name, measure] of Object.entries(parts))
+  if (wanted.length === 0 || wanted.includes(name)) await measure(say);
