@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Mesh } from '@weft/chassis/client/mesh';
 import type { Contract } from '@weft/chassis/contract';
-import type { Logger } from '@weft/chassis/logger';
+import { createLogger, type Logger } from '@weft/chassis/logger';
 import type { TokenVerifier } from '@weft/chassis/server/tokens';
 import { createFailures } from './failures.ts';
 import { createHandler } from './handler.ts';
@@ -10,20 +10,28 @@ import { createCors } from './http/cors.ts';
 import { createRateLimits, type RateLimitOptions } from './http/rate-limits.ts';
 import { createHttpServer } from './http/server.ts';
 import type { TlsFiles } from './http/tls-files.ts';
-import type { Limits } from './limits.ts';
+import { defaultLimits, type Limits } from './limits.ts';
 import { Rest } from './rest/rest.ts';
+import { emptyContract } from './schema-source/contract.ts';
 import { buildSchema, type Schema } from './schema.ts';
 
-export interface EdgeOptions extends RateLimitOptions {
-  readonly contract: Contract;
-  readonly mesh: Mesh;
-  /** Without one no user is ever known: only public methods can be called. */
-  readonly tokens: TokenVerifier | undefined;
-  readonly logger: Logger;
-  readonly limits: Limits;
-  readonly unknownQuery: 'ignore' | 'refuse';
-  readonly unknownFields: 'ignore' | 'refuse';
-  readonly emitDefaults: boolean;
+/** How an edge serves, whatever it is in front of. */
+export interface ServingOptions extends RateLimitOptions {
+  /**
+   * Verifies the tokens of users. Without one no user is ever known: only public methods can be called, or
+   * all of them where the contract has no access rule at all.
+   */
+  readonly tokens?: TokenVerifier | undefined;
+  /** Default: warnings and errors as JSON lines on stdout. */
+  readonly logger?: Logger;
+  /** Those that are not given keep their defaults (limits.ts). */
+  readonly limits?: Partial<Limits>;
+  /** Query parameters that are no field: refused, by default, or ignored. */
+  readonly unknownQuery?: 'ignore' | 'refuse';
+  /** Members of a JSON body that are no field: ignored, by default, or refused. */
+  readonly unknownFields?: 'ignore' | 'refuse';
+  /** Whether fields without presence are printed also when they are zero or empty. Default true. */
+  readonly emitDefaults?: boolean;
   /** Names of headers and metadata, in lower case, that pass in neither direction. Default none. */
   readonly stripHeaders?: readonly string[];
   /** Origins whose pages may call, as `https://app.example.com`; `*` for all. Default none. */
@@ -34,8 +42,15 @@ export interface EdgeOptions extends RateLimitOptions {
   readonly tls?: TlsFiles | undefined;
 }
 
+export interface EdgeOptions extends ServingOptions {
+  /** What is served. Without one, requests are answered UNAVAILABLE until `use` brings it. */
+  readonly contract?: Contract;
+  /** Carries the calls. Closed by who made it. */
+  readonly mesh: Mesh;
+}
+
 export interface Edge {
-  /** What is served now. */
+  /** What is served now; nothing at all before it is known. */
   readonly schema: Schema;
   /** Serves another contract from the next request on. Throws a RouteError, and goes on with the old one. */
   use(contract: Contract): void;
@@ -51,19 +66,27 @@ export interface Edge {
 }
 
 /**
- * An edge over a contract and a mesh. Throws a RouteError for routes that cannot be served as written, and
+ * An edge over a contract and a mesh (`createMesh`); `openEdge` makes these too. Throws a RouteError for routes that cannot be served as written, and
  * what is wrong with rates and proxies.
  */
 export function createEdge(options: EdgeOptions): Edge {
-  const { mesh, tokens, logger, limits } = options;
-  const schemaOptions = { ...options, knowsUsers: tokens !== undefined };
+  const { mesh, tokens, contract } = options;
+  const logger = options.logger ?? createLogger({ name: 'edge', level: 'warn' });
+  const limits = { ...defaultLimits, ...options.limits };
+  const { unknownQuery = 'refuse', unknownFields = 'ignore', emitDefaults = true } = options;
+  const settled = { ...options, logger, limits, unknownQuery, unknownFields, emitDefaults };
+  const schemaOptions = { ...settled, knowsUsers: tokens !== undefined };
   const draining = new AbortController();
   const failures = createFailures(logger, draining.signal);
-  let schema = announced(buildSchema(options.contract, schemaOptions), logger);
-  const rest = new Rest({ ...options, mesh, failures });
+  const announce = announcer(logger);
+  const build = (next: Contract): Schema => announce(buildSchema(next, schemaOptions));
+  let schema = contract === undefined ? buildSchema(emptyContract(), schemaOptions) : build(contract);
+  let known = contract !== undefined;
+  const rest = new Rest({ ...settled, failures });
   const proxies = trustedProxies(options.trustedProxies ?? []);
   const handle = createHandler({
     schema: () => schema,
+    known: () => known,
     select: () => rest,
     rest,
     tokens,
@@ -74,13 +97,14 @@ export function createEdge(options: EdgeOptions): Edge {
     failures,
     draining: draining.signal,
   });
-  const server = createHttpServer({ ...options, handle, errors: () => schema.errors });
+  const server = createHttpServer({ ...settled, handle, errors: () => schema.errors });
   return {
     get schema() {
       return schema;
     },
-    use(contract) {
-      schema = announced(buildSchema(contract, schemaOptions), logger);
+    use(next) {
+      schema = build(next);
+      known = true;
     },
     handle,
     listen: (host, port) => server.listen(host, port),
@@ -91,9 +115,18 @@ export function createEdge(options: EdgeOptions): Edge {
   };
 }
 
-function announced(schema: Schema, logger: Logger): Schema {
-  for (const { path, reason } of schema.routes.skipped)
-    logger.info({ rpc: path.slice(1), reason }, 'not served over REST');
-  if (schema.open) logger.warn('the contract has no access rules: every method is open to everyone');
-  return schema;
+/** Tells of each schema what may surprise, and once only. */
+function announcer(logger: Logger): (schema: Schema) => Schema {
+  let told = new Set<string>();
+  let open = false;
+  return (schema) => {
+    const { skipped } = schema.routes;
+    for (const { path, reason } of skipped)
+      if (!told.has(path)) logger.info({ rpc: path.slice(1), reason }, 'not served over REST');
+    if (schema.open && !open)
+      logger.warn('the contract has no access rules: every method is open to everyone');
+    told = new Set(skipped.map(({ path }) => path));
+    open = schema.open;
+    return schema;
+  };
 }

@@ -20,6 +20,8 @@ import type { Schema } from './schema.ts';
 export interface HandlerOptions {
   /** The schema of requests that come now. */
   readonly schema: () => Schema;
+  /** Whether there is a schema yet. */
+  readonly known: () => boolean;
   /** How a request wants to be answered; `rest` until that is known. */
   readonly select: (exchange: Exchange) => Protocol;
   readonly rest: Protocol;
@@ -50,6 +52,7 @@ export function createHandler(options: HandlerOptions): Handle {
     if (options.cors?.answers(exchange) === true) return;
     // First of all, so that every failure has the form that its client reads.
     exchange.protocol = options.select(exchange);
+    if (!options.known()) throw schemaUnknown();
     // Before any token is looked at: to verify one costs more than to make one up.
     await rates?.ofAddress(exchange);
     if (inFlight > limits.concurrentRequests) throw overloaded();
@@ -113,6 +116,12 @@ function fail(exchange: Exchange, error: unknown, { failures, draining }: Handle
   const failure = failures.of(exchange, error);
   if (response.headersSent || error instanceof SlowClient) cutAnswer(response);
   else exchange.protocol.fail(exchange, failure);
+}
+
+function schemaUnknown(): ServiceError {
+  return new ServiceError('UNAVAILABLE', 'SCHEMA_UNKNOWN', 'what is served here is not known yet', {
+    retryAfterMs: 1_000,
+  });
 }
 
 function overloaded(): ServiceError {

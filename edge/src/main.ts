@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { printRoutes, runEdge } from './start.ts';
+import { run } from './start.ts';
 
-if (process.argv.includes('--print-routes')) printRoutes();
-else await runEdge();
+await run(process.argv.slice(2));

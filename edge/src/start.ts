@@ -1,38 +1,69 @@
-import { configure, loadConfig } from '@weft/chassis/config';
-import { onShutdown, openPort, StartError, startOrExit } from '@weft/chassis/lifecycle';
-import { loadContract } from '@weft/chassis/load-contract';
+import { startAdminServer, type AdminServer, type Dependency } from '@weft/chassis/admin-server';
+import { ConfigError, describeConfig } from '@weft/chassis/config';
+import { onShutdown, openPort, startOrExit } from '@weft/chassis/lifecycle';
 import { createLogger } from '@weft/chassis/logger';
-import { openMeshProcess } from '@weft/chassis/mesh-process';
+import { openTokenVerifier, registryState } from '@weft/chassis/process-parts';
 import { startTelemetry } from '@weft/chassis/telemetry';
-import { readFileSync } from 'node:fs';
-import { edgeSchema } from './config.ts';
-import { createEdge } from './edge.ts';
-import { buildRoutes, describeRoute, RouteError } from './routing/routes.ts';
+import { edgeSchema, type EdgeConfig } from './config.ts';
+import { parseCommandLine, readConfig } from './flags.ts';
+import { help, version } from './help.ts';
+import type { TlsFiles } from './http/tls-files.ts';
+import { openEdge, servicesForClients, type OpenedEdge } from './open-edge.ts';
+import { printRoutes } from './print-routes.ts';
+import { readSecurity } from './security.ts';
 
 const name = 'edge';
 /** So long may requests in flight take once the edge drains. */
 const drainMs = 15_000;
+/** Where the admin port is unless it is said, and unless another process has it. */
+const usualAdminPort = 9080;
 
-/** Runs the edge from its environment until SIGTERM or SIGINT. What is missing is named, and it exits non-zero. */
-export async function runEdge(): Promise<void> {
-  const config = configure(edgeSchema);
+/** Does what a command line says: prints what it asks for, or serves until SIGTERM or SIGINT. */
+export async function run(argv: readonly string[]): Promise<void> {
+  const line = parseCommandLine(argv);
+  const { commands } = line;
+  if (commands.has('help')) return void process.stdout.write(help());
+  if (commands.has('version')) return void process.stdout.write(`${version()}\n`);
+  const config = configOrExit(line, process.env);
+  if (commands.has('print-config')) process.stdout.write(`${describeConfig(edgeSchema, config)}\n`);
+  else if (commands.has('print-routes')) process.exitCode = await printRoutes(config);
+  else await serve(config);
+}
+
+/** Faults are told all at once, and end the process with 78 (EX_CONFIG). */
+function configOrExit(...given: Parameters<typeof readConfig>): EdgeConfig {
+  try {
+    return readConfig(...given);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(78);
+  }
+}
+
+async function serve(config: EdgeConfig): Promise<void> {
   const logger = createLogger({ name, level: config.logLevel });
   await startOrExit(logger, async () => {
     const telemetry = startTelemetry(name, config.instanceId, config, logger);
-    const member = await openMeshProcess(config, logger, telemetry);
-    const { contract, mesh, admin } = member;
-    const edge = named(() =>
-      createEdge({ ...config, limits: config, contract, mesh, logger, tokens: member.tokenVerifier() }),
-    );
-    const services = [...new Set(edge.schema.routes.list.map((route) => route.method.service))];
-    mesh.prepare(services);
-    for (const service of services)
-      admin.addDependency({
-        name: service,
-        // The others are served without it.
-        required: false,
-        state: async () => ({ ok: mesh.instances(service).some((instance) => instance.ready) }),
-      });
+    const admin = await openAdmin(config, telemetry.metrics);
+    const listed = new Set<string>();
+    const edge = await openEdge({
+      ...config,
+      limits: config,
+      tls: clientTls(config),
+      logger,
+      security: readSecurity(config),
+      tokens: (mesh) => openTokenVerifier(config, mesh, logger),
+      onSchema(schema) {
+        logger.info({ routes: schema.routes.list.length, rpcs: schema.rpcs.size }, 'schema');
+        for (const service of servicesForClients(schema).filter((one) => !listed.has(one))) {
+          listed.add(service);
+          admin.addDependency(upstreamState(service, () => edge));
+        }
+      },
+    });
+    admin.addDependency(schemaState(edge));
+    admin.addDependency(registryState(edge.resolver));
     const port = await openPort('HTTP_PORT', config.httpPort, () =>
       edge.listen(config.httpHost, config.httpPort),
     );
@@ -41,29 +72,53 @@ export async function runEdge(): Promise<void> {
     onShutdown(logger, async () => {
       admin.setPhase('draining');
       await edge.drain(drainMs, config.drainDelayMs);
-      await member.close();
+      await edge.close();
+      await telemetry.shutdown();
+      await admin.close();
     });
   });
 }
 
-/** Prints every route with its method, one a line. It needs the descriptors alone, no other variable. */
-export function printRoutes(): void {
-  const { descriptors } = loadConfig({ descriptors: edgeSchema.descriptors });
+/** A second edge on the same machine starts as well: nobody should have to think of its admin port. */
+async function openAdmin(
+  { adminHost: host, adminPort }: EdgeConfig,
+  metrics: Parameters<typeof startAdminServer>[0]['metrics'],
+): Promise<AdminServer> {
+  const open = (port: number) => startAdminServer({ host, port, metrics });
+  if (adminPort !== undefined) return openPort('ADMIN_PORT', adminPort, () => open(adminPort));
   try {
-    const { list, skipped } = buildRoutes(loadContract(readFileSync(descriptors)));
-    for (const route of list) process.stdout.write(`${describeRoute(route)}\n`);
-    for (const { path, reason } of skipped) process.stderr.write(`not served: ${path.slice(1)}: ${reason}\n`);
+    return await open(usualAdminPort);
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n`);
-    process.exitCode = 1;
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    return openPort('ADMIN_PORT', 0, () => open(0));
   }
 }
 
-function named<T>(build: () => T): T {
-  try {
-    return build();
-  } catch (error) {
-    if (error instanceof RouteError) throw new StartError(error.message, { cause: error });
-    throw error;
-  }
+function clientTls({ httpCertFile: certFile, httpKeyFile: keyFile }: EdgeConfig): TlsFiles | undefined {
+  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
+}
+
+/** Without a schema nothing can be served. What of it is missing later is told, and no reason to end. */
+function schemaState(edge: OpenedEdge): Dependency {
+  return {
+    name: 'schema',
+    required: true,
+    state: async () => {
+      const { ok, detail } = edge.status();
+      return { ok, ...(detail === '' ? {} : { detail }) };
+    },
+  };
+}
+
+/** The others are served without it. */
+function upstreamState(service: string, edge: () => OpenedEdge): Dependency {
+  return {
+    name: service,
+    required: false,
+    state: async () => ({
+      ok: edge()
+        .mesh.instances(service)
+        .some((instance) => instance.ready),
+    }),
+  };
 }

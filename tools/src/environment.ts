@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { identityFiles } from './certificates.ts';
 import type { DatabaseUrls } from './databases.ts';
 import { portVariables, type Ports } from './ports.ts';
@@ -18,6 +19,9 @@ export interface SystemSettings {
 /** Of the starting shell only this reaches a service, so that a stray variable changes nothing. */
 const inherited = /^(PATH|HOME|TMPDIR|TZ|LANG|LC_.*|LOG_LEVEL|OTEL_.*|WEFT_FAILPOINT.*|NODE_EXTRA_CA_CERTS)$/;
 
+/** The shop's contract: with it the edge denies what it does not allow from the first moment on. */
+const descriptors = fileURLToPath(import.meta.resolve('@weft/proto/descriptors.binpb'));
+
 /** The whole environment of a workload's process. */
 export function workloadEnvironment(
   name: WorkloadName,
@@ -34,7 +38,7 @@ export function workloadEnvironment(
     // glibc then gives the 19 MiB of a password's hash back, rather than keep them for the next.
     MALLOC_MMAP_THRESHOLD_: '1048576',
     ...(name === 'edge'
-      ? { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(ports[port]) }
+      ? { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(ports[port]), DESCRIPTORS: descriptors }
       : { GRPC_HOST: '127.0.0.1', GRPC_PORT: String(ports[port]) }),
     ADMIN_HOST: '127.0.0.1',
     ADMIN_PORT: String(ports[adminPort]),
