@@ -23,6 +23,8 @@ function start(api) {
     document.title = operation === undefined ? title : `${operation.name} · ${title}`;
     main.replaceChildren(...(operation === undefined ? overview(api) : operationView(api, operation)));
     main.scrollTop = 0;
+    // On a narrow screen the list is above it.
+    if (operation !== undefined) main.scrollIntoView();
     if (operation !== undefined) main.focus({ preventScroll: true });
   };
   addEventListener('hashchange', show);

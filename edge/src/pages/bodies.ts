@@ -3,12 +3,13 @@ import { httpBodyType } from '../descriptors.ts';
 import type { Route } from '../routing/routes.ts';
 import type { Examples, Json } from './examples.ts';
 import type { Schema } from './scalar-schema.ts';
-import type { Schemas } from './schemas.ts';
+import type { FieldPath, Schemas } from './schemas.ts';
 import { wellKnownSchema } from './well-known-schema.ts';
 
 /** google.api.HttpBody: the bytes of a body as they are, of whatever type. */
 const rawContent: Schema = { '*/*': { schema: { contentMediaType: 'application/octet-stream' } } };
 
+/** One value, with an example of it. */
 interface Body {
   readonly schema: Schema;
   readonly example: Json;
@@ -20,36 +21,50 @@ export function requestBody(
   schemas: Schemas,
   examples: Examples,
 ): Schema | undefined {
-  const { body, variables } = rule;
+  const { body } = rule;
   if (body.kind === 'none') return undefined;
   const { input, methodKind } = method.descriptor;
-  const type = body.kind === 'all' ? input : body.field.message;
-  const isMessage = body.kind === 'all' || body.field.fieldKind === 'message';
-  const required = body.kind === 'field' && schemas.isRequired(body.field, 'request');
-  if (isMessage && type?.typeName === httpBodyType)
-    return { ...(required && { required }), content: rawContent };
-  const bound =
-    body.kind === 'all'
-      ? variables
-      : variables.filter((path) => path[0] === body.field).map((path) => path.slice(1));
-  const message =
-    isMessage && type !== undefined && wellKnownSchema(type) === undefined
-      ? messageBody(type, bound, rule.httpMethod === 'PATCH' && body.kind === 'field', schemas, examples)
-      : undefined;
-  const one = message ?? valueBody(body.kind === 'all' ? input : body.field, schemas, examples);
-  const description = body.kind === 'field' ? schemas.described(body.field, {})['description'] : undefined;
+  const field = body.kind === 'field' ? body.field : undefined;
+  const type = field === undefined ? input : field.fieldKind === 'message' ? field.message : undefined;
+  const bound = boundWithin(rule.variables, field);
+  const partial = rule.httpMethod === 'PATCH' && field !== undefined;
   const isStream = methodKind === 'client_streaming' || methodKind === 'bidi_streaming';
+  const required =
+    isStream ||
+    (field !== undefined && schemas.isRequired(field, 'request')) ||
+    (type !== undefined && !partial && hasRequired(type, bound, schemas));
+  const one = (): Body =>
+    type !== undefined && wellKnownSchema(type) === undefined
+      ? messageBody(type, bound, partial, schemas, examples)
+      : valueBody(field ?? input, schemas, examples);
+  const description = field && schemas.described(field, {})['description'];
   return {
     ...(typeof description === 'string' && { description }),
-    required: required || isStream || 'required' in one.schema || type === undefined,
-    content: isStream ? streamContent(one, false) : { 'application/json': one },
+    ...(required && { required }),
+    content:
+      type?.typeName === httpBodyType
+        ? rawContent
+        : isStream
+          ? streamContent(one(), false)
+          : { 'application/json': one() },
   };
+}
+
+/** The paths that the URL sets within a body: of the whole request, or of one field. */
+function boundWithin(variables: readonly FieldPath[], field: DescField | undefined): readonly FieldPath[] {
+  if (field === undefined) return variables;
+  return variables.filter((path) => path[0] === field).map((path) => path.slice(1));
+}
+
+function hasRequired(type: DescMessage, bound: readonly FieldPath[], schemas: Schemas): boolean {
+  const inUrl = new Set(bound.filter((path) => path.length === 1).map((path) => path[0]));
+  return type.fields.some((field) => !inUrl.has(field) && schemas.isRequired(field, 'request'));
 }
 
 /** A message without what the URL holds of it. */
 function messageBody(
   type: DescMessage,
-  bound: readonly (readonly DescField[])[],
+  bound: readonly FieldPath[],
   partial: boolean,
   schemas: Schemas,
   examples: Examples,

@@ -172,6 +172,34 @@ test.each([
   expect(JSON.parse(data)).toEqual(message);
 });
 
+test('what the edge makes of a query is what grpcurl would send', async () => {
+  await open('Library_Echo2');
+  const fields = {
+    aDouble: '-1.5',
+    aFloat: 'NaN',
+    anInt64: '9007199254740993',
+    aString: 'a&b=c #?+%20',
+    someBytes: '+/8=',
+    ints: '1\n2',
+    colors: 'RED\nBLUE',
+    'inner.numberOfThings': '3',
+    maybeString: 'x',
+    times: '2030-01-31T08:30:00Z',
+    duration: '2s',
+    mask: 'aDouble,inner.name',
+    longWrapper: '7',
+    '@other-name': 'other',
+    ['__proto__']: 'proto',
+  };
+  for (const [label, text] of Object.entries(fields))
+    await page.getByRole('textbox', { name: new RegExp(`^${label} `) }).fill(text);
+  await page.getByRole('combobox', { name: /^aBool / }).selectOption('true');
+  await page.getByRole('combobox', { name: /^color / }).selectOption('RED');
+  expect(await send()).toBe('200 OK');
+  const data = /-d '(.*)'/s.exec(await command('grpcurl'))?.[1] ?? '';
+  expect(JSON.parse(data)).toEqual(JSON.parse(await answer()));
+});
+
 test('a stream shows its messages one by one, as lines and as events, and can be stopped', async () => {
   await open('Library_WatchBooks');
   const messages = page.getByRole('list', { name: 'Messages' }).getByRole('listitem');

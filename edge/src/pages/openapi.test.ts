@@ -96,7 +96,7 @@ test.each([
   ['the shop', shop],
   ['the oddities', oddities],
 ])('the document of %s is valid OpenAPI 3.1', async (_, doc) => {
-  const result = await new Validator().validate(doc as object);
+  const result = await new Validator().validate({ ...doc });
   expect(result).toMatchObject({ valid: true });
   expect(doc['openapi']).toBe('3.1.1');
 });
@@ -427,6 +427,11 @@ test('a body is what the URL does not hold; that of an update requires nothing',
     $ref: '#/components/schemas/shop.catalog.v1.Product',
   });
   expect(operation(library, 'Library_GetBook')['requestBody']).toBeUndefined();
+  const needed = (doc: Doc, id: string) => at(operation(doc, id), 'requestBody', 'required');
+  expect([needed(shop, 'ProductService_CreateProduct'), needed(library, 'Library_CreateBook')]).toEqual([
+    true,
+    undefined,
+  ]);
   expect(schemaOf(library, 'Library_Echo5')).toEqual({ type: 'array', items: { type: 'string' } });
 });
 
