@@ -63,6 +63,8 @@ export const serviceSchema = {
   grpcHost: env.string('GRPC_HOST', { default: '127.0.0.1' }),
   grpcPort: env.port('GRPC_PORT'),
   advertiseHost: env.string('ADVERTISE_HOST', { optional: true }),
+  maxConcurrentCalls: env.integer('MAX_CONCURRENT_CALLS', { min: 1, default: 2_000 }),
+  maxConcurrentStreams: env.integer('MAX_CONCURRENT_STREAMS', { min: 1, default: 10_000 }),
 } as const;
 
 /** Variables of a service that keeps data. */

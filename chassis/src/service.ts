@@ -139,7 +139,17 @@ async function start<DB>(
     const tokens = member.tokenVerifier(built.keys);
     requireTokens(contract, services, tokens);
 
-    const server = createServer({ workload: name, contract, services, tls, trustDomain, tokens, logger });
+    const server = createServer({
+      workload: name,
+      contract,
+      services,
+      tls,
+      trustDomain,
+      tokens,
+      logger,
+      maxConcurrentCalls: config.maxConcurrentCalls,
+      maxConcurrentStreams: config.maxConcurrentStreams,
+    });
     const port = await openPort('GRPC_PORT', config.grpcPort, () =>
       server.listen(config.grpcHost, config.grpcPort),
     );

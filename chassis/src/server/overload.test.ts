@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { LoadSlot } from '../testing/open-loop-load.ts';
+import { goodputOf, startOverload, type Overload } from './overload.test.support.ts';
+
+// PROVE=1: a minute of overload, and server and load each pinned to a core.
+const prove = process.env['PROVE'] === '1';
+const workMs = 20;
+const permits = prove ? 20 : 8;
+const capacity = (permits * 1000) / workMs;
+const overloadMs = prove ? 60_000 : 2_500;
+
+let overload: Overload;
+
+beforeAll(async () => {
+  overload = await startOverload(permits, workMs, prove);
+});
+afterAll(() => overload.close());
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** The best second. */
+function peakOf(slots: readonly LoadSlot[]): number {
+  return Math.max(
+    ...slots.slice(3).map((_, i) => mean(slots.slice(i, i + 4).map((slot) => goodputOf(slot)))),
+  );
+}
+
+function endedWith(slots: readonly LoadSlot[], ending: string): number {
+  return slots
+    .flatMap((slot) => Object.entries(slot.ended))
+    .filter(([key]) => key.endsWith(ending))
+    .reduce((sum, [, count]) => sum + count, 0);
+}
+
+test(
+  'at three times its capacity a server keeps its goodput, serves what matters most, and recovers',
+  async () => {
+    const slots = await overload.play([
+      { ms: 500, rates: { work: capacity / 2 } },
+      { ms: 1_500, rates: { work: capacity * 1.2 } },
+      { ms: overloadMs, rates: { undo: capacity / 10, work: capacity * 1.9, report: capacity } },
+      { ms: 2_000, rates: { work: capacity * 0.7 } },
+    ]);
+    const [, , during = [], after = []] = [0, 1, 2, 3].map((phase) =>
+      slots.filter((slot) => slot.phase === phase),
+    );
+    const peak = peakOf(slots);
+    const goodput = mean(during.map((slot) => goodputOf(slot)));
+    const offered = 4 * mean(during.map((slot) => slot.offered));
+    if (prove) {
+      const p99 = Math.max(...during.map((slot) => slot.p99));
+      process.stdout.write(`${JSON.stringify({ peak, offered, goodput, p99 })}\n`);
+    }
+    expect(offered).toBeGreaterThan(capacity * 2.4);
+    expect(goodput).toBeGreaterThan(peak * 0.8);
+
+    expect(endedWith(during, 'RESOURCE_EXHAUSTED')).toBeGreaterThan(capacity);
+    expect(endedWith(during, 'DEADLINE_EXCEEDED')).toBeLessThan(capacity / 10);
+    expect(endedWith(during, 'BUG')).toBe(0);
+    const undone = endedWith(during, 'undo OK');
+    const undoRefused = endedWith(during, 'undo RESOURCE_EXHAUSTED');
+    expect(undone).toBeGreaterThan(10 * undoRefused);
+    const perSecond = (method: string): number => mean(during.map((slot) => goodputOf(slot, method)));
+    expect(perSecond('report')).toBeLessThan(perSecond('work') / 3);
+
+    const last = after.slice(-4);
+    expect(4 * mean(last.map((slot) => slot.offered))).toBeGreaterThan(capacity * 0.5);
+    expect(mean(last.map((slot) => goodputOf(slot)))).toBeGreaterThan(
+      4 * mean(last.map((slot) => slot.offered)) * 0.9,
+    );
+    expect(endedWith(last, 'RESOURCE_EXHAUSTED')).toBe(0);
+
+    const metrics = await overload.metrics();
+    expect(metrics).toMatch(/weft_server_call_refused_total\{weft_call_priority="batch".*\} [1-9]/);
+    expect(metrics).toMatch(/weft_server_call_limit(\{.*\})? [1-9]/);
+    expect(overload.log()).toContain('overloaded: calls refused');
+  },
+  overloadMs + 40_000,
+);
