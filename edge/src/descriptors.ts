@@ -1,4 +1,4 @@
-import type { DescField, DescMessage } from '@bufbuild/protobuf';
+import type { DescField, DescMessage, Registry } from '@bufbuild/protobuf';
 
 const namesByType = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
 
@@ -15,6 +15,39 @@ export function fieldsByName(type: DescMessage): ReadonlyMap<string, DescField> 
     namesByType.set(type, (names = both));
   }
   return names;
+}
+
+const extensionsByRegistry = new WeakMap<Registry, ReadonlyMap<string, readonly DescField[]>>();
+
+/**
+ * The extensions of a message (proto2 and editions) that a registry knows. Here they are fields like any
+ * other: their JSON name is the full name in brackets.
+ */
+export function extensionsOf(registry: Registry, type: DescMessage): readonly DescField[] {
+  if (type.proto.extensionRange.length === 0) return [];
+  let byType = extensionsByRegistry.get(registry);
+  if (byType === undefined) {
+    const lists = new Map<string, DescField[]>();
+    for (const extension of registry) {
+      if (extension.kind !== 'extension') continue;
+      const { typeName } = extension.extendee;
+      // Both kinds have all that is read and written of a field.
+      lists.set(typeName, [...(lists.get(typeName) ?? []), extension as unknown as DescField]);
+    }
+    extensionsByRegistry.set(registry, (byType = lists));
+  }
+  return byType.get(type.typeName) ?? [];
+}
+
+/** The extension that a member of a JSON object names, `[pkg.name]`; undefined if the message has none such. */
+export function extensionNamed(registry: Registry, type: DescMessage, key: string): DescField | undefined {
+  if (!key.startsWith('[')) return undefined;
+  return extensionsOf(registry, type).find((extension) => extension.jsonName === key);
+}
+
+/** Whether a field is an extension of its message. */
+export function isExtension(field: DescField): boolean {
+  return (field.kind as string) === 'extension';
 }
 
 /** Whether a field is one value: neither a list nor a map. */

@@ -16,6 +16,8 @@ export interface BindOptions extends JsonReadOptions {
   readonly unknownParameters: 'ignore' | 'refuse';
   /** The deepest nesting of a JSON body, and of a query's field. */
   readonly maxDepth: number;
+  /** Members and elements of a JSON body. */
+  readonly maxValues: number;
 }
 
 /** A REST request, as far as it becomes part of the gRPC request. */
@@ -66,7 +68,7 @@ export function bindRequest(
 function readBody(type: DescMessage, parts: HttpRequestParts, options: BindOptions): [Draft, Json?] {
   if (type.typeName === httpBodyType) return [httpBody(type, parts)];
   if (parts.body.length === 0) return [new Draft(type)];
-  const json = parseJson(bodyText(parts.body), options.maxDepth);
+  const json = parseJson(bodyText(parts.body), options.maxDepth, options.maxValues);
   return [new JsonReader(options).message(type, json), json];
 }
 
@@ -81,7 +83,7 @@ function bindBodyField(
     return undefined;
   }
   if (parts.body.length === 0) return undefined;
-  const json = parseJson(bodyText(parts.body, field.jsonName), options.maxDepth);
+  const json = parseJson(bodyText(parts.body, field.jsonName), options.maxDepth, options.maxValues);
   const value = new JsonReader(options, [field.jsonName]).field(field, json);
   if (value !== undefined) request.set(field, value);
   return json;

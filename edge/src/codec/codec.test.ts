@@ -181,6 +181,16 @@ test('proto2: presence, closed enums and groups', () => {
   expect(printer.message(legacy, bytes)).toBe('{"list":["FIRST","FIRST"],"byName":{"b":"SECOND"}}');
 });
 
+test('extensions are members named in brackets, both ways', () => {
+  const text =
+    '{"name":"n","[acme.v1.note]":"x","[acme.v1.sizes]":[1,2],"[acme.v1.extra]":{"text":"t"},"[acme.v1.Extra.kind]":"FIRST"}';
+  expect(turn(text, legacy)).toBe(text);
+  expect(jsonOf(read(text, legacy), legacy)).toEqual(JSON.parse(text));
+  expect(fault('{"[acme.v1.sizes]":["x"]}', legacy)).toBe('["[acme.v1.sizes]"][0]: must be an integer');
+  expect(fault('{"[acme.v1.no]":1}', legacy)).toBe('["[acme.v1.no]"]: is no field of acme.v1.Legacy');
+  expect(fault('{"[acme.v1.note]":1}')).toBe('["[acme.v1.note]"]: is no field of acme.v1.Everything');
+});
+
 test('fields without presence are printed at zero, the others are not', () => {
   const full = new JsonPrinter({ ...options, emitDefaults: true });
   const text = full.message(everything, new Uint8Array());
@@ -248,8 +258,8 @@ test('an Any of an unknown type is printed with its bytes', () => {
 
 const messages = randomMessages();
 
-function jsonOf(bytes: Uint8Array): JsonValue {
-  return toJson(everything, fromBinary(everything, bytes), { registry });
+function jsonOf(bytes: Uint8Array, type = everything): JsonValue {
+  return toJson(type, fromBinary(type, bytes), { registry });
 }
 
 test('protobuf-es reads what we print, and we read what it prints, as the same message', () => {

@@ -1,5 +1,6 @@
 import { ScalarType, type DescField } from '@bufbuild/protobuf';
 import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
+import { isExtension } from '../descriptors.ts';
 import { isZero, type Draft, type Scalar, type Value } from './draft.ts';
 import { wireType } from './scalar-to-json.ts';
 import { WireWriter } from './wire-writer.ts';
@@ -23,10 +24,15 @@ function writeDraft(writer: WireWriter, draft: Draft): void {
     for (const [field, value] of draft.values) writeField(writer, field, value);
     return;
   }
+  let written = 0;
   for (const field of draft.type.fields) {
     const value = draft.values.get(field);
-    if (value !== undefined) writeField(writer, field, value);
+    if (value === undefined) continue;
+    writeField(writer, field, value);
+    written++;
   }
+  if (written < draft.values.size)
+    for (const [field, value] of draft.values) if (isExtension(field)) writeField(writer, field, value);
 }
 
 function writeField(writer: WireWriter, field: DescField, value: Value): void {

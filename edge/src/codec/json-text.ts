@@ -23,10 +23,11 @@ export class JsonTextError extends Error {
 
 /**
  * Parses JSON (RFC 8259). The last of duplicate keys wins, `__proto__` is a key like any other, and
- * integers beyond 2^53 keep their digits. Throws a JsonTextError that says where the text is wrong.
+ * integers beyond 2^53 keep their digits. Throws a JsonTextError that says where the text is wrong, or
+ * that it goes beyond a limit: `maxValues` of members and elements, all levels together.
  */
-export function parseJson(text: string, maxDepth: number): Json {
-  const longNumbers = scan(text, maxDepth);
+export function parseJson(text: string, maxDepth: number, maxValues = Infinity): Json {
+  const longNumbers = scan(text, maxDepth, maxValues);
   try {
     // The reviver costs, so it runs only where a number may have more digits than a double. Its third
     // argument (ES2026) is not in the compiler's library yet.
@@ -45,8 +46,10 @@ function keepDigits(_key: string, value: Json, context: { readonly source?: stri
  * Counts brackets outside of strings, without recursion, before anything recursive sees the text. Tells
  * whether a number has an exponent, or so many digits that a double may not hold them.
  */
-function scan(text: string, maxDepth: number): boolean {
+function scan(text: string, maxDepth: number, maxValues: number): boolean {
   let depth = 0;
+  // An empty object or array counts as one too.
+  let values = 0;
   let digits = 0;
   let longNumbers = false;
   for (let i = 0; i < text.length; i++) {
@@ -61,10 +64,14 @@ function scan(text: string, maxDepth: number): boolean {
       i = endOfString(text, i);
     } else if (char === 0x7b || char === 0x5b) {
       if (++depth > maxDepth) throw new JsonTextError(`is nested deeper than ${maxDepth} levels`, true);
+      values++;
+    } else if (char === 0x2c) {
+      values++;
     } else if (char === 0x7d || char === 0x5d) {
       depth--;
     }
   }
+  if (values > maxValues) throw new JsonTextError(`has more than ${maxValues} members and elements`);
   return longNumbers || digits >= 16;
 }
 

@@ -1,5 +1,5 @@
 import { ScalarType, type DescField, type DescMessage, type Registry } from '@bufbuild/protobuf';
-import { fieldsByName, isWrapper } from '../descriptors.ts';
+import { extensionNamed, fieldsByName, isWrapper } from '../descriptors.ts';
 import { Draft, type Scalar, type Value } from './draft.ts';
 import { FieldFault } from './field-fault.ts';
 import { isObject, type Json } from './json-text.ts';
@@ -50,7 +50,7 @@ export class JsonReader {
     const names = fieldsByName(draft.type);
     for (const key of Object.keys(json)) {
       if (key === skip) continue;
-      const field = names.get(key);
+      const field = names.get(key) ?? extensionNamed(this.options.registry, draft.type, key);
       if (field === undefined) {
         if (this.options.unknownFields === 'ignore') continue;
         this.enter(key);

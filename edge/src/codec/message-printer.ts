@@ -1,6 +1,6 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
-import { isSingular } from '../descriptors.ts';
+import { extensionsOf, isSingular } from '../descriptors.ts';
 import { fieldReader, type ReadField, type Slot } from './field-readers.ts';
 import { absentText } from './field-to-json.ts';
 import { LengthFault, printRange, type Print, type Printer } from './printing.ts';
@@ -11,6 +11,7 @@ interface Entry {
   readonly field: DescField;
   /** Where its value is in the slots; a message takes two, the start and the end of its bytes. */
   readonly slot: number;
+  readonly isList: boolean;
   /** `{"name":` and `,"name":` */
   readonly first: string;
   readonly next: string;
@@ -30,23 +31,25 @@ const denseNumbers = 1024;
  */
 export class MessagePrinter {
   private readonly entries: readonly Entry[];
-  private readonly dense: (Entry | undefined)[] = [];
+  private readonly dense: (Entry | undefined)[];
   private readonly sparse = new Map<number, Entry>();
-  private readonly slotCount: number;
+  /** Slots of which none is filled. */
+  private readonly blank: readonly Slot[];
   private readonly printer: Printer;
 
   constructor(printer: Printer, type: DescMessage) {
     this.printer = printer;
     let count = 0;
-    const slots = type.fields.map((field) => {
+    const fields = [...type.fields, ...extensionsOf(printer.options.registry, type)];
+    const slots = fields.map((field) => {
       const slot = count;
       count += field.fieldKind === 'message' ? 2 : 1;
       return slot;
     });
-    this.slotCount = count;
-    this.entries = type.fields.map((field, index) => this.entry(type, field, slots[index] ?? 0, slots));
-    const highest = Math.max(0, ...type.fields.map(({ number }) => (number < denseNumbers ? number : 0)));
-    this.dense = new Array<Entry | undefined>(highest + 1).fill(undefined);
+    this.blank = Array.from<Slot>({ length: count });
+    this.entries = fields.map((field, index) => this.entry(type, field, slots[index] ?? 0, slots));
+    const highest = Math.max(0, ...fields.map(({ number }) => (number < denseNumbers ? number : 0)));
+    this.dense = Array.from<Entry | undefined>({ length: highest + 1 });
     for (const entry of this.entries) {
       if (entry.field.number < denseNumbers) this.dense[entry.field.number] = entry;
       else this.sparse.set(entry.field.number, entry);
@@ -61,7 +64,9 @@ export class MessagePrinter {
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i] as Entry;
       const slot = slots[entry.slot];
-      const value = slot === undefined ? entry.absent : this.finish(reader, slots, slot, entry, depth);
+      let value = entry.absent;
+      if (typeof slot === 'string') value = entry.isList ? `[${slot}]` : slot;
+      else if (slot !== undefined) value = this.finish(reader, slots, slot, entry, depth);
       if (value !== undefined) text = text === '' ? entry.first + value : text + entry.next + value;
     }
     if (text.length > this.printer.options.maxLength) throw new LengthFault('the answer is too long');
@@ -70,7 +75,7 @@ export class MessagePrinter {
 
   private collect(reader: WireReader, end: number, depth: number): Slot[] {
     if (depth > this.printer.options.maxDepth) throw new WireFault('messages are nested too deep');
-    const slots = new Array<Slot>(this.slotCount).fill(undefined);
+    const slots = this.blank.slice();
     const { dense } = this;
     while (reader.pos < end) {
       const tag = reader.varint32();
@@ -113,7 +118,7 @@ export class MessagePrinter {
     entry: Entry,
     depth: number,
   ): string {
-    if (typeof slot === 'string') return entry.field.fieldKind === 'list' ? `[${slot}]` : slot;
+    if (typeof slot === 'string') return entry.isList ? `[${slot}]` : slot;
     if (slot instanceof Map) return `{${[...slot].map(([key, value]) => `${key}:${value}`).join(',')}}`;
     const print = (entry.print ??= this.printer.of(entry.field.message as DescMessage));
     if (typeof slot !== 'number') return print(new WireReader(slot), slot.length, depth + 1);
@@ -131,6 +136,7 @@ export class MessagePrinter {
     return {
       field,
       slot,
+      isList: field.fieldKind === 'list',
       first: `{${name}:`,
       next: `,${name}:`,
       absent: printed ? absentText(field) : undefined,

@@ -43,6 +43,7 @@ export async function readRequest(
       unknownFields,
       unknownParameters: unknownQuery,
       maxDepth: limits.jsonDepth,
+      maxValues: limits.jsonValues,
     },
   );
 }
