@@ -1,68 +1,34 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Contract } from '@weft/chassis/contract';
 import type { Browser, Page } from 'playwright-core';
 import { buildRoutes } from '../routing/routes.ts';
 import { startBrowser } from '../testing/chromium.ts';
+import { openPage, startExplorer, type Explorer } from '../testing/explorer.ts';
 import { startLibrary, type Library } from '../testing/library.ts';
 import { contractOf } from '../testing/schema.ts';
-import { createPages } from './pages.ts';
 
 const run = promisify(execFile);
 
 let library: Library;
-let server: Server;
+let explorer: Explorer;
 let browser: Browser;
 let url: string;
 let page: Page;
 /** What the page must never do, of whichever test. */
 const complaints: string[] = [];
 
-/** Serves the pages of a contract below a prefix, and what is no page by `api`. */
-async function serve(contract: Contract, api: RequestListener, prefix = ''): Promise<Server> {
-  const pages = createPages(contract, buildRoutes(contract));
-  const made = createServer((request, response) => {
-    request.url = request.url?.slice(prefix.length) ?? '';
-    const found = pages(request.url.replace(/\?.*/s, ''));
-    if (found === undefined) return api(request, response);
-    response.writeHead(found.status, { ...found.headers, 'content-type': found.contentType }).end(found.body);
-  });
-  made.listen(0, '127.0.0.1');
-  await once(made, 'listening');
-  return made;
-}
-
-async function openPage(target: string): Promise<Page> {
-  const opened = await browser.newPage({ permissions: ['clipboard-read', 'clipboard-write'] });
-  opened.setDefaultTimeout(15_000);
-  opened.on('console', (message) => {
-    // A failed request is told so too; that is the test's own doing.
-    if (!message.text().startsWith('Failed to load resource')) complaints.push(message.text());
-  });
-  opened.on('pageerror', (error) => complaints.push(String(error)));
-  opened.on('request', (request) => {
-    if (new URL(request.url()).origin !== new URL(target).origin) complaints.push(request.url());
-  });
-  await opened.goto(target);
-  return opened;
-}
-
 beforeAll(async () => {
   [library, browser] = await Promise.all([startLibrary(), startBrowser()]);
   const { edge } = library;
-  server = await serve(edge.schema.contract, (request, response) => edge.handle(request, response));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  page = await openPage(`${url}/docs`);
+  explorer = await startExplorer(edge.schema.contract, (request, response) => edge.handle(request, response));
+  ({ url } = explorer);
+  page = await openPage(browser, `${url}/docs`, complaints);
 });
 
 afterAll(async () => {
   await browser?.close();
-  server?.close();
-  server?.closeAllConnections();
+  explorer?.stop();
   await library?.stop();
   expect(complaints).toEqual([]);
 });
@@ -234,11 +200,20 @@ test('what a browser would change is not sent, and curl is told not to', async (
   expect(stdout).toBe('a/../b');
 });
 
-test('bytes that are no text are saved, not shown', async () => {
+test('text is shown as it is; what is neither text nor JSON is saved, and not shown', async () => {
   await open('Library_GetFile');
-  await page.getByLabel('path').fill('hello');
+  await page.getByLabel('path').fill('<b>hello');
   expect(await send()).toBe('200 OK');
-  expect(await answer()).toBe('hello');
+  expect(await answer()).toBe('<b>hello');
+  const body = Buffer.from([0x89, 0x50, 0, 255]);
+  await page.route('**/v1/files/picture', (route) => route.fulfill({ contentType: 'image/png', body }));
+  await page.getByLabel('path').fill('picture');
+  expect(await send()).toBe('200 OK');
+  const download = page.waitForEvent('download');
+  await page.getByRole('link', { name: 'Save image/png' }).click();
+  const chunks: Buffer[] = [];
+  for await (const chunk of await (await download).createReadStream()) chunks.push(chunk as Buffer);
+  expect(Buffer.concat(chunks)).toEqual(body);
 });
 
 test('a missing parameter is named, and nothing is sent', async () => {
@@ -279,7 +254,7 @@ test('names and comments are inert, and the page works below a prefix', async ()
      }`,
   );
   const calls: string[] = [];
-  const other = await serve(
+  const other = await startExplorer(
     hostile,
     (request, response) => {
       calls.push(`${request.method} ${request.url}`);
@@ -288,8 +263,7 @@ test('names and comments are inert, and the page works below a prefix', async ()
     '/some/prefix',
   );
   try {
-    const target = `http://127.0.0.1:${(other.address() as AddressInfo).port}/some/prefix/docs/`;
-    const opened = await openPage(target);
+    const opened = await openPage(browser, `${other.url}/docs/`, complaints);
     await opened.getByRole('link', { name: 'Evil' }).click();
     const text = await opened.locator('main').innerText();
     expect(text).toContain('<script>alert(1)</script> <img src=x onerror=alert(2)>');
@@ -303,7 +277,6 @@ test('names and comments are inert, and the page works below a prefix', async ()
     expect(grpcurl).toContain('"__proto__":"</x>"');
     expect(await opened.evaluate('Object.keys(Object.prototype).length')).toBe(0);
   } finally {
-    other.close();
-    other.closeAllConnections();
+    other.stop();
   }
 });
