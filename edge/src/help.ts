@@ -42,7 +42,8 @@ function line({ flag, form, about, name, kind, preset }: Reader<unknown>): strin
 
 /** Defaults that are another at each start, and empty ones, say nothing. */
 function presetText(preset: unknown): string {
-  const text = preset === undefined ? '' : String(preset);
+  const scalar = typeof preset === 'string' || typeof preset === 'number' || typeof preset === 'boolean';
+  const text = Array.isArray(preset) || scalar ? String(preset) : '';
   return text === '' || /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(text) ? '' : `=${text}`;
 }
 

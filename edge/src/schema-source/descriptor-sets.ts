@@ -21,28 +21,31 @@ export function readDescriptorSets(sets: readonly (string | Uint8Array)[], logge
   const names = origins.map(({ name }) => name).join(', ');
   const { files, conflicts } = mergeFiles(origins);
   for (const conflict of conflicts) logger.warn({ conflict }, 'descriptor sets contradict each other');
-  const contract = contractOrFault(names, () => contractOf(files));
+  const contract = orFault(names, () => contractOf(files));
   if (contract.services.size === 0)
     throw new StartError(`the schema cannot be used (${names}): it declares no service`);
   return contract;
 }
 
 function decode(name: string, bytes: Uint8Array): FileDescriptorSet {
-  const set = contractOrFault(name, () => fromBinary(FileDescriptorSetSchema, bytes));
-  const isSet = set.file.length > 0 && set.file.every((file) => file.name !== '');
-  if (!isSet)
-    throw new StartError(
-      `the schema cannot be used (${name}): ${bytes.length === 0 ? 'it is empty' : 'it is no FileDescriptorSet'}`,
-    );
-  return set;
+  if (bytes.length === 0) throw new StartError(`the schema cannot be used (${name}): it is empty`);
+  return orFault(name, () => {
+    try {
+      const set = fromBinary(FileDescriptorSetSchema, bytes);
+      // Many a text happens to be readable as a message.
+      if (set.file.length > 0 && set.file.every((file) => file.name !== '')) return set;
+    } catch (error) {
+      throw new Error(`it is no FileDescriptorSet: ${(error as Error).message}`, { cause: error });
+    }
+    throw new Error('it is no FileDescriptorSet');
+  });
 }
 
-function contractOrFault<T>(name: string, read: () => T): T {
+function orFault<T>(name: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw new StartError(`the schema cannot be used (${name}): ${(error as Error).message}`, {
-      cause: error,
-    });
+    const why = (error as Error).message;
+    throw new StartError(`the schema cannot be used (${name}): ${why}`, { cause: error });
   }
 }

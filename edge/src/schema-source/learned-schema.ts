@@ -50,7 +50,7 @@ export class LearnedSchema {
   #retry(): void {
     for (let changed = true; changed;) {
       changed = false;
-      for (const [upstream, { reflected }] of [...this.#refused])
+      for (const [upstream, { reflected }] of this.#refused)
         changed = this.#accept(upstream, reflected) || changed;
     }
   }

@@ -48,22 +48,32 @@ export interface Upstream {
   stop(): void;
 }
 
-/** A real grpc-js server over mutual TLS, of any contract: handlers by method name. */
+/**
+ * A real grpc-js server of any contract: handlers by method name. Over mutual TLS, or plaintext without an
+ * identity. `extend` may register more.
+ */
 export async function startUpstream(
   contract: Contract,
-  identity: Identity,
+  identity: Identity | undefined,
   handlers: Handlers,
+  { port: wanted = 0, extend }: { port?: number; extend?: (server: grpc.Server) => void } = {},
 ): Promise<Upstream> {
   const server = new grpc.Server({ 'grpc.enable_channelz': 0 });
   for (const { path, descriptor } of contract.methods.values())
     registerMethod(server, path, descriptor, handlers, contract.registry);
-  const credentials = grpc.ServerCredentials.createSsl(
-    Buffer.from(identity.ca),
-    [{ private_key: Buffer.from(identity.key), cert_chain: Buffer.from(identity.cert) }],
-    true,
-  );
+  extend?.(server);
+  const credentials =
+    identity === undefined
+      ? grpc.ServerCredentials.createInsecure()
+      : grpc.ServerCredentials.createSsl(
+          Buffer.from(identity.ca),
+          [{ private_key: Buffer.from(identity.key), cert_chain: Buffer.from(identity.cert) }],
+          true,
+        );
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error ? reject(error) : resolve(bound))),
+    server.bindAsync(`127.0.0.1:${wanted}`, credentials, (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    ),
   );
   return { port, stop: () => server.forceShutdown() };
 }
