@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { metrics } from '@opentelemetry/api';
 import { ServiceError } from '@weft/chassis/errors';
 import { QuotaFailure, RetryInfo } from '@weft/proto/google/rpc/error_details';
@@ -10,11 +11,11 @@ import { parseRate, parseRouteRate, type Rate } from './rate.ts';
 /** Rates (`100/s`): where several are given, each of them holds. None by default. */
 export interface RateLimitOptions {
   /** Of all requests of one client address, IPv6 by its /64. */
-  readonly perAddress?: readonly string[];
+  readonly addressRates?: readonly string[];
   /** Of the calls of one user, to methods that need one. */
-  readonly perUser?: readonly string[];
+  readonly userRates?: readonly string[];
   /** Of one caller's calls to one route or RPC (`POST /v1/sessions=5/min`): its user's, else its address's. */
-  readonly perRoute?: readonly string[];
+  readonly routeRates?: readonly string[];
 }
 
 /**
@@ -31,17 +32,17 @@ export interface RateLimits {
 
 /** Undefined when there are no limits. `address`: that of the client. Throws what is wrong with a rate. */
 export function createRateLimits(
-  { perAddress = [], perUser = [], perRoute = [] }: RateLimitOptions,
-  address: (exchange: Exchange) => string,
+  { addressRates = [], userRates = [], routeRates = [] }: RateLimitOptions,
+  address: (request: IncomingMessage) => string,
 ): RateLimits | undefined {
-  if (perAddress.length + perUser.length + perRoute.length === 0) return undefined;
+  if (addressRates.length + userRates.length + routeRates.length === 0) return undefined;
   const refusals = metrics.getMeter('@weft/edge').createCounter('weft.edge.rate_limited', {
     description: 'Requests refused because their client asks too often, by the kind of limit.',
   });
-  const addresses = new Limit('address', perAddress.map(parseRate));
-  const users = new Limit('user', perUser.map(parseRate));
-  const routes = routeLimits(perRoute);
-  const client = (exchange: Exchange): string => networkOf(address(exchange));
+  const addresses = new Limit('address', addressRates.map(parseRate));
+  const users = new Limit('user', userRates.map(parseRate));
+  const routes = routeLimits(routeRates);
+  const client = (exchange: Exchange): string => networkOf(address(exchange.request));
 
   async function take(exchange: Exchange, limit: Limit, key: string): Promise<void> {
     for (const { quota, name, policy } of limit.quotas) {
