@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { buildRoutes } from '../routing/routes.ts';
+import { startExplorer } from '../testing/explorer.ts';
+import { send } from '../testing/http.ts';
 import { contractOf } from '../testing/schema.ts';
 import { createPages } from './pages.ts';
 
@@ -25,6 +27,27 @@ test.each([
   expect(page?.body.length).toBeGreaterThan(100);
   expect(page?.etag).toMatch(/^"[\w-]{22}"$/);
   expect(page?.headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-cache' });
+});
+
+test('a client that has a page is told that it has', async () => {
+  const explorer = await startExplorer(contract, (_, response) => response.writeHead(404).end());
+  const { url } = explorer;
+  try {
+    const { etag } = (await send(url, 'GET', '/openapi.json')).headers;
+    const ask = async (tag: string, method = 'GET') => {
+      const headers = tag === '' ? {} : { 'if-none-match': tag };
+      const { status, text } = await send(url, method, '/openapi.json', { headers });
+      return [status, text.length > 0];
+    };
+    expect(await ask('')).toEqual([200, true]);
+    expect(await ask('"other"')).toEqual([200, true]);
+    expect(await ask(`"other", W/${String(etag)}`)).toEqual([304, false]);
+    expect(await ask('*')).toEqual([304, false]);
+    expect(await ask('', 'HEAD')).toEqual([200, false]);
+    expect((await send(url, 'GET', '/docs/')).headers['location']).toBe('../docs');
+  } finally {
+    explorer.stop();
+  }
 });
 
 test('a page is made once', () => {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Contract } from '@weft/chassis/contract';
 import type { Browser, Page } from 'playwright-core';
 import { createPages } from '../pages/pages.ts';
+import { sendPage } from '../pages/send-page.ts';
 import { buildRoutes } from '../routing/routes.ts';
 
 export interface Explorer {
@@ -23,7 +24,7 @@ export async function startExplorer(
     request.url = request.url?.slice(prefix.length) ?? '';
     const found = pages(request.url.replace(/\?.*/s, ''));
     if (found === undefined) return api(request, response);
-    response.writeHead(found.status, { ...found.headers, 'content-type': found.contentType }).end(found.body);
+    sendPage(found, request, response);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
