@@ -53,9 +53,9 @@ export function createHandler(options: HandlerOptions): Handle {
     // First of all, so that every failure has the form that its client reads.
     exchange.protocol = options.select(exchange);
     if (!options.known()) throw schemaUnknown();
+    if (inFlight > limits.concurrentRequests) throw overloaded();
     // Before any token is looked at: to verify one costs more than to make one up.
     await rates?.ofAddress(exchange);
-    if (inFlight > limits.concurrentRequests) throw overloaded();
     checkTarget(exchange.request.url ?? '', limits.urlBytes);
     const target = exchange.protocol.match(exchange);
     if (target === undefined) return;
