@@ -76,32 +76,22 @@ function enumValue(type: DescEnum): Json {
 }
 
 function scalar(type: ScalarType): Json {
-  switch (type) {
-    case ScalarType.STRING:
-      return text;
-    case ScalarType.BYTES:
-      return fc.uint8Array({ maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('base64'));
-    case ScalarType.BOOL:
-      return fc.boolean();
-    case ScalarType.DOUBLE:
-      return fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), specials);
-    case ScalarType.FLOAT:
-      return fc.oneof(fc.float({ noNaN: true, noDefaultInfinity: true }), specials);
-    default: {
-      const unsigned =
-        type === ScalarType.UINT32 ||
-        type === ScalarType.FIXED32 ||
-        type === ScalarType.UINT64 ||
-        type === ScalarType.FIXED64;
-      const bits = isLong(type) ? 64n : 32n;
-      const min = unsigned ? 0n : -(2n ** (bits - 1n));
-      const max = (unsigned ? 2n ** bits : 2n ** (bits - 1n)) - 1n;
-      const any = fc.oneof(fc.bigInt({ min, max }), fc.constantFrom(min, max, 0n, 1n));
-      return bits === 64n ? any.map(String) : any.map(Number);
-    }
-  }
+  if (type === ScalarType.STRING) return text;
+  if (type === ScalarType.BOOL) return fc.boolean();
+  if (type === ScalarType.BYTES)
+    return fc.uint8Array({ maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('base64'));
+  if (type === ScalarType.DOUBLE)
+    return fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), specials);
+  if (type === ScalarType.FLOAT)
+    return fc.oneof(fc.float({ noNaN: true, noDefaultInfinity: true }), specials);
+  const bits = isLong(type) ? 64n : 32n;
+  const min = unsigned.has(type) ? 0n : -(2n ** (bits - 1n));
+  const max = (unsigned.has(type) ? 2n ** bits : 2n ** (bits - 1n)) - 1n;
+  const any = fc.oneof(fc.bigInt({ min, max }), fc.constantFrom(min, max, 0n, 1n));
+  return bits === 64n ? any.map(String) : any.map(Number);
 }
 
+const unsigned = new Set([ScalarType.UINT32, ScalarType.FIXED32, ScalarType.UINT64, ScalarType.FIXED64]);
 const specials = fc.constantFrom('NaN', 'Infinity', '-Infinity');
 
 /** Types whose JSON form is their own. */
