@@ -76,7 +76,7 @@ function moveByArrows(event) {
 function link({ id, method, path, name, is }) {
   return h(
     'a',
-    { href: `#/${encodeURIComponent(id)}`, class: is.deprecated ? 'deprecated' : undefined },
+    { href: `#/${encodeURIComponent(id)}`, title: path, class: is.deprecated ? 'deprecated' : undefined },
     h('span', { class: `method ${method.toLowerCase()}` }, method),
     h('span', { class: 'what' }, h('span', {}, name), h('span', { class: 'path' }, path)),
   );

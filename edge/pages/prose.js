@@ -8,13 +8,12 @@ import { h } from './dom.js';
  */
 export function prose(text) {
   const blocks = (text ?? '').split(/\n{2,}/).filter((block) => block.trim() !== '');
-  return blocks.map((block) => {
-    const lines = block.split('\n');
-    if (lines.every((line) => /^\s*([-*]\s|\s)/.test(line)) && /^\s*[-*]\s/.test(block)) {
-      const items = block.split(/\n?^\s*[-*]\s+/m).filter((item) => item.trim() !== '');
-      return h('ul', {}, ...items.map((item) => h('li', {}, ...inline(item))));
-    }
-    return h('p', {}, ...inline(block));
+  return blocks.flatMap((block) => {
+    const [lead = '', ...items] = block.split(/(?:^|\n)\s*[-*]\s+/);
+    return [
+      ...(lead.trim() === '' ? [] : [h('p', {}, ...inline(lead))]),
+      ...(items.length === 0 ? [] : [h('ul', {}, ...items.map((item) => h('li', {}, ...inline(item))))]),
+    ];
   });
 }
 
