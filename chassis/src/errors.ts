@@ -1,4 +1,4 @@
-import { status } from '@grpc/grpc-js';
+import { status, type Metadata } from '@grpc/grpc-js';
 import { BadRequest, ErrorInfo } from '@weft/proto/google/rpc/error_details';
 
 /** The 16 error codes of gRPC by name (google/rpc/code.proto). */
@@ -46,6 +46,15 @@ export interface ServiceErrorOptions {
    * `grpc-retry-pushback-ms` (gRFC A6).
    */
   readonly retryAfterMs?: number | undefined;
+  /** What an upstream sent beside its status. It goes no further by itself. */
+  readonly sent?: SentMetadata | undefined;
+}
+
+/** The metadata of a call that failed. */
+export interface SentMetadata {
+  /** Undefined where the failure was all that was sent. */
+  readonly headers?: Metadata | undefined;
+  readonly trailers: Metadata;
 }
 
 /** A field that is wrong, as a path in the request with proto names: `items[0].quantity`. */
@@ -70,6 +79,8 @@ export class ServiceError extends Error {
   readonly domain: string | undefined;
   /** See ServiceErrorOptions. */
   readonly retryAfterMs: number | undefined;
+  /** See ServiceErrorOptions: there is one if, and only if, an upstream answered with this error. */
+  readonly sent: SentMetadata | undefined;
 
   constructor(code: CodeName, reason: string, message: string, options: ServiceErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -78,6 +89,7 @@ export class ServiceError extends Error {
     this.details = options.details ?? [];
     this.domain = options.domain;
     this.retryAfterMs = options.retryAfterMs;
+    this.sent = options.sent;
   }
 }
 

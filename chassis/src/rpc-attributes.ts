@@ -14,12 +14,13 @@ export const durationAdvice = {
   },
 };
 
-const cache = new Map<string, Attributes>();
+const cache = new Map<string, Map<string | undefined, Attributes>>();
 
 /** Attributes of a call by OpenTelemetry's semantic conventions for RPC; one object per method and outcome. */
 export function rpcAttributes(path: string, code?: CodeName | 'OK'): Attributes {
-  const key = `${code} ${path}`;
-  let attributes = cache.get(key);
+  let outcomes = cache.get(path);
+  if (outcomes === undefined) cache.set(path, (outcomes = new Map()));
+  let attributes = outcomes.get(code);
   if (attributes === undefined) {
     attributes = {
       'rpc.system.name': 'grpc',
@@ -27,7 +28,7 @@ export function rpcAttributes(path: string, code?: CodeName | 'OK'): Attributes 
       ...(code === undefined ? {} : { [statusCodeAttribute]: code }),
       ...(code === undefined || code === 'OK' ? {} : { 'error.type': code }),
     };
-    cache.set(key, attributes);
+    outcomes.set(code, attributes);
   }
   return attributes;
 }

@@ -26,7 +26,7 @@ export function toStatus(error: ServiceError, domain: string): StatusObject {
 }
 
 /** The error in a status that is not OK: what the upstream said, or `fallbackReason` if it gave no reason. */
-export function fromStatus(status: StatusObject, fallbackReason: string): ServiceError {
+export function fromStatus(status: StatusObject, fallbackReason: string, headers?: Metadata): ServiceError {
   const pushback = status.metadata.get(pushbackKey)[0];
   const { reason, domain, details } = readDetails(status.metadata);
   const code = codeName(status.code);
@@ -35,6 +35,7 @@ export function fromStatus(status: StatusObject, fallbackReason: string): Servic
   return new ServiceError(code, reason ?? fallbackReason, own ? 'no answer in time' : status.details, {
     details,
     domain,
+    sent: { headers, trailers: status.metadata },
     // gRFC A6: a value that is no number means "do not retry".
     retryAfterMs: pushback === undefined ? undefined : /^\d+$/.test(String(pushback)) ? Number(pushback) : -1,
   });

@@ -12,6 +12,7 @@ import { createCallObserver, type ObservedCall } from './telemetry.ts';
 
 /** Attempts that never left may be made this often, whatever the contract says of retries. */
 const mostUnsent = 5;
+const noneTried: ReadonlySet<Endpoint> = new Set();
 
 /** One attempt on an endpoint. */
 export type Try<T> = (endpoint: Endpoint, metadata: ReturnType<CallPlan['metadata']>) => Promise<T>;
@@ -108,20 +109,21 @@ async function attempts<T>(
   attempt: Try<T>,
   requests?: RequestSource,
 ): Promise<T> {
-  const tried = new Set<Endpoint>();
+  let tried: Set<Endpoint> | undefined;
   let made = 0;
   let unsent = 0;
   pool.budget.deposit();
   for (;;) {
     if (plan.signals.some((signal) => signal.aborted)) throw cancelled();
-    const endpoint = pool.pick(tried) ?? (await pool.whenReady(patienceMs(plan), plan.signals));
-    tried.add(endpoint);
+    const endpoint = pool.pick(tried ?? noneTried) ?? (await pool.whenReady(patienceMs(plan), plan.signals));
     const metadata = plan.metadata();
     observed.inject(metadata);
     try {
       return await tryOn(pool, endpoint, metadata, attempt, requests === undefined);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
+      tried ??= new Set();
+      tried.add(endpoint);
       if (neverLeft(error) && unsent < mostUnsent && requests?.pulled !== true) {
         unsent += 1;
         continue;
@@ -145,18 +147,22 @@ async function tryOn<T>(
   timed: boolean,
 ): Promise<T> {
   const startedAt = performance.now();
-  const through = (code: CodeName | 'OK'): void => {
-    endpoint.inFlight -= 1;
-    if (endpoint.observe(timed ? performance.now() - startedAt : undefined, code)) pool.eject(endpoint);
+  const observe = (code: CodeName | 'OK', measured: boolean): void => {
+    const ms = measured ? performance.now() - startedAt : undefined;
+    if (endpoint.observe(ms, code)) pool.eject(endpoint);
   };
   endpoint.inFlight += 1;
   try {
     const result = await attempt(endpoint, metadata);
-    through('OK');
+    observe('OK', timed);
     return result;
   } catch (error) {
-    through(codeOf(error));
+    // One that went away is not to be set aside when it comes back, as it has done nothing wrong.
+    const unsent = neverLeft(error);
+    if (!unsent || endpoint.ready) observe(codeOf(error), timed && !unsent);
     throw error;
+  } finally {
+    endpoint.inFlight -= 1;
   }
 }
 

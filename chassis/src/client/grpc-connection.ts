@@ -167,7 +167,10 @@ class GrpcConnection implements Connection {
     this.#running.delete(running);
     if (this.#closed && this.#running.size === 0) this.#channel.close();
     if (status.code === grpcStatus.OK) return undefined;
-    if (running.unsent || (status.code === grpcStatus.UNAVAILABLE && this.#unsent(running)))
+    if (
+      running.unsent ||
+      (status.code === grpcStatus.UNAVAILABLE && (this.#unsent(running) || refused(status)))
+    )
       return new ServiceError('UNAVAILABLE', notSent, 'the instance cannot be reached');
     const error = fromStatus(status, codeOf(status));
     // grpc-js's own text names the instance's address.
@@ -215,6 +218,11 @@ function isTransport({ code, details }: StatusObject): boolean {
     code === grpcStatus.CANCELLED ||
     (code === grpcStatus.INTERNAL && details.startsWith('Received RST_STREAM'))
   );
+}
+
+/** The instance did not look at it: it shuts down, or has too many (RFC 9113, section 8.7). */
+function refused({ details }: StatusObject): boolean {
+  return details === 'Stream refused by server';
 }
 
 function codeOf({ code }: StatusObject): string {

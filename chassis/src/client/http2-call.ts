@@ -74,18 +74,13 @@ export abstract class Http2Call {
       return;
     }
     this.stream = stream;
-    stream.on('response', (headers, flags) => this.#onResponse(headers, flags));
-    stream.on('data', (chunk: Buffer) => this.#onData(chunk));
-    stream.on('trailers', (trailers) => {
-      this.trailers = trailers;
-      this.onTrailers();
-    });
-    stream.on('frameError', (type: number) => {
-      this.#unsent ||= type === headersFrame;
-    });
-    // Always followed by `close`, which knows more.
-    stream.on('error', ignore);
-    stream.on('close', () => this.#onClose());
+    (stream as CallStream)[callKey] = this;
+    stream.on('response', onResponse);
+    stream.on('data', onData);
+    stream.on('trailers', onTrailers);
+    stream.on('frameError', onFrameError);
+    stream.on('error', onError);
+    stream.on('close', onClose);
     this.onOpen(stream);
   }
 
@@ -93,7 +88,7 @@ export abstract class Http2Call {
   fail(error: ServiceError): void {
     if (!this.settle()) return;
     this.rejected(error);
-    if (this.stream?.closed === false) this.stream.close(constants.NGHTTP2_CANCEL);
+    this.reset();
   }
 
   /** The listener of the attempt's signals. */
@@ -111,6 +106,15 @@ export abstract class Http2Call {
     return true;
   }
 
+  protected reset(): void {
+    if (this.stream?.closed === false) this.stream.close(constants.NGHTTP2_CANCEL);
+  }
+
+  /** The instance has said all: it needs no reset, unless requests are still on their way to it. */
+  protected leave(): void {
+    if (this.stream?.writableFinished === false) this.reset();
+  }
+
   /** The stream has begun: time to send. */
   protected abstract onOpen(stream: ClientHttp2Stream): void;
   /** Initial metadata of an answer that is gRPC, which goes on after it. */
@@ -123,7 +127,7 @@ export abstract class Http2Call {
   protected abstract finish(): void;
   protected abstract rejected(error: ServiceError): void;
 
-  #onResponse(headers: IncomingHttpHeaders, flags: number): void {
+  onResponse(headers: IncomingHttpHeaders, flags: number): void {
     this.#carrier?.heard();
     this.headers = headers;
     const trailersOnly = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
@@ -142,16 +146,26 @@ export abstract class Http2Call {
     this.onBegin();
   }
 
-  #onData(chunk: Buffer): void {
+  onData(chunk: Buffer): void {
     if (this.#settled) return;
     this.#carrier?.heard();
     this.reader.push(chunk);
     this.onBytes();
   }
 
-  #onClose(): void {
+  onEndBlock(trailers: IncomingHttpHeaders): void {
+    this.trailers = trailers;
+    this.onTrailers();
+  }
+
+  onFrameError(type: number): void {
+    this.#unsent ||= type === headersFrame;
+  }
+
+  onClose(): void {
     const { stream } = this;
     const carrier = this.#carrier;
+    this.stream = undefined;
     carrier?.released();
     if (this.#settled || stream === undefined || carrier === undefined) return;
     const { rstCode } = stream;
@@ -167,6 +181,42 @@ function expire(call: Http2Call): void {
   call.fail(expired());
 }
 
-function ignore(): void {
-  // Nothing: see where it is used.
+/**
+ * Shared by all streams, and cut from their call at its end: Node's handle of a stream, and all that it leads to,
+ * outlives it until the next full collection.
+ */
+const callKey = Symbol('call');
+
+interface CallStream extends ClientHttp2Stream {
+  [callKey]?: Http2Call | undefined;
+}
+
+function callOf(stream: CallStream): Http2Call | undefined {
+  return stream[callKey];
+}
+
+function onResponse(this: ClientHttp2Stream, headers: IncomingHttpHeaders, flags: number): void {
+  callOf(this)?.onResponse(headers, flags);
+}
+
+function onData(this: ClientHttp2Stream, chunk: Buffer): void {
+  callOf(this)?.onData(chunk);
+}
+
+function onTrailers(this: ClientHttp2Stream, trailers: IncomingHttpHeaders): void {
+  callOf(this)?.onEndBlock(trailers);
+}
+
+function onFrameError(this: ClientHttp2Stream, type: number): void {
+  callOf(this)?.onFrameError(type);
+}
+
+function onError(): void {
+  // Always followed by `close`, which knows more.
+}
+
+function onClose(this: CallStream): void {
+  const call = callOf(this);
+  this[callKey] = undefined;
+  call?.onClose();
 }

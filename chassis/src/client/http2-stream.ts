@@ -1,4 +1,4 @@
-import { constants, type ClientHttp2Stream } from 'node:http2';
+import type { ClientHttp2Stream } from 'node:http2';
 import { Metadata } from '@grpc/grpc-js';
 import { ServiceError } from '../errors.ts';
 import type { Attempt, StreamingAttempt } from './connection.ts';
@@ -72,7 +72,7 @@ export class Http2StreamCall extends Http2Call {
   }
 
   protected override finish(): void {
-    const { trailers = {}, stream } = this;
+    const { trailers = {} } = this;
     const error = statusError(trailers);
     if (!this.settle()) return;
     if (error === undefined) {
@@ -81,8 +81,7 @@ export class Http2StreamCall extends Http2Call {
       this.#done.resolve(toMetadata(trailers));
     } else this.#failed(error);
     this.#tellEnd();
-    // The instance has said all, and takes no more requests.
-    if (stream?.writableEnded === false) stream.close(constants.NGHTTP2_CANCEL);
+    this.leave();
   }
 
   protected override rejected(error: ServiceError): void {

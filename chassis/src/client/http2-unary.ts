@@ -60,9 +60,10 @@ export class Http2Unary extends Http2Call {
   protected override finish(): void {
     const { headers = {}, trailers = {} } = this;
     const error = statusError(trailers) ?? (this.#message === undefined ? this.#noMessage() : undefined);
-    if (error !== undefined) this.fail(error);
-    else if (this.#message !== undefined && this.settle())
-      this.#resolve(new Http2Result(this.#message, headers, trailers));
+    if (!this.settle()) return;
+    if (error !== undefined) this.#reject(error);
+    else if (this.#message !== undefined) this.#resolve(new Http2Result(this.#message, headers, trailers));
+    this.leave();
   }
 
   protected override rejected(error: ServiceError): void {

@@ -24,16 +24,35 @@ export function pick<C extends Candidate>(
   tried: ReadonlySet<C>,
   random: () => number,
 ): C | undefined {
+  const quick = quickPick(candidates, tried, random);
+  if (quick !== undefined) return quick;
   const ready = candidates.filter((candidate) => candidate.ready);
   const untried = tried.size === 0 ? ready : ready.filter((candidate) => !tried.has(candidate));
   const best = untried.filter((candidate) => !candidate.ejected);
   const pool = best.length > 0 ? best : untried.length > 0 ? untried : ready;
+  return ofTwo(pool, random);
+}
+
+/** Where all are as good, which is nearly always, no lists have to be made. */
+function quickPick<C extends Candidate>(
+  candidates: readonly C[],
+  tried: ReadonlySet<C>,
+  random: () => number,
+): C | undefined {
+  for (const candidate of candidates)
+    if (!candidate.ready || candidate.ejected || tried.has(candidate)) return undefined;
+  return ofTwo(candidates, random);
+}
+
+function ofTwo<C extends Candidate>(pool: readonly C[], random: () => number): C | undefined {
   if (pool.length < 2) return pool[0];
   const first = Math.floor(random() * pool.length);
   const second = (first + 1 + Math.floor(random() * (pool.length - 1))) % pool.length;
-  const [a, b] = [pool[first], pool[second]];
+  const a = pool[first];
+  const b = pool[second];
   if (a === undefined || b === undefined) return a ?? b;
-  const [costA, costB] = [cost(a) ** 2, cost(b) ** 2];
+  const costA = cost(a) ** 2;
+  const costB = cost(b) ** 2;
   return random() * (costA + costB) < costB ? a : b;
 }
 

@@ -1,5 +1,15 @@
 import type { Metadata } from '@grpc/grpc-js';
-import { context, metrics, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  context,
+  isSpanContextValid,
+  metrics,
+  propagation,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Histogram,
+  type Span,
+} from '@opentelemetry/api';
 import type { CodeName } from '../errors.ts';
 import { metadataSetter } from '../metadata-carrier.ts';
 import {
@@ -12,11 +22,40 @@ import {
 const scope = '@weft/chassis';
 
 /** One call, all its attempts together. */
-export interface ObservedCall {
+export class ObservedCall {
+  readonly #path: string;
+  readonly #span: Span;
+  readonly #duration: Histogram;
+  readonly #startedAt = performance.now();
+
+  constructor(path: string, span: Span, duration: Histogram) {
+    this.#path = path;
+    this.#span = span;
+    this.#duration = duration;
+  }
+
   /** Writes the trace context (W3C) for the next hop. */
-  inject(metadata: Metadata): void;
-  retried(code: CodeName): void;
-  ended(code: CodeName | 'OK'): void;
+  inject(metadata: Metadata): void {
+    const current = context.active();
+    // Without tracing there is no span to pass on, and no reason to pay for a context of its own.
+    const active = isSpanContextValid(this.#span.spanContext())
+      ? trace.setSpan(current, this.#span)
+      : current;
+    propagation.inject(active, metadata, metadataSetter);
+  }
+
+  retried(code: CodeName): void {
+    if (this.#span.isRecording()) this.#span.addEvent('retry', { [statusCodeAttribute]: code });
+  }
+
+  ended(code: CodeName | 'OK'): void {
+    this.#duration.record((performance.now() - this.#startedAt) / 1000, rpcAttributes(this.#path, code));
+    if (this.#span.isRecording()) {
+      this.#span.setAttribute(statusCodeAttribute, code);
+      if (code !== 'OK') this.#span.setStatus({ code: SpanStatusCode.ERROR });
+    }
+    this.#span.end();
+  }
 }
 
 /** A client span and the duration of every call. */
@@ -24,25 +63,8 @@ export function createCallObserver(): (path: string) => ObservedCall {
   const tracer = trace.getTracer(scope);
   const duration = metrics.getMeter(scope).createHistogram(clientDurationMetric, durationAdvice);
   return (path) => {
-    const startedAt = performance.now();
-    const span = tracer.startSpan(path.slice(1), {
-      kind: SpanKind.CLIENT,
-      attributes: rpcAttributes(path),
-    });
-    const active = trace.setSpan(context.active(), span);
-    return {
-      inject: (metadata) => propagation.inject(active, metadata, metadataSetter),
-      retried: (code) => {
-        if (span.isRecording()) span.addEvent('retry', { [statusCodeAttribute]: code });
-      },
-      ended: (code) => {
-        duration.record((performance.now() - startedAt) / 1000, rpcAttributes(path, code));
-        if (span.isRecording()) {
-          span.setAttribute(statusCodeAttribute, code);
-          if (code !== 'OK') span.setStatus({ code: SpanStatusCode.ERROR });
-        }
-        span.end();
-      },
-    };
+    const attributes = rpcAttributes(path);
+    const span = tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes });
+    return new ObservedCall(path, span, duration);
   };
 }

@@ -5,7 +5,7 @@ import { goodputOf, startOverload, type Overload } from './overload.test.support
 // PROVE=1: a minute of overload, and server and load each pinned to a core.
 const prove = process.env['PROVE'] === '1';
 const workMs = 20;
-const permits = prove ? 20 : 8;
+const permits = prove ? 12 : 8;
 const capacity = (permits * 1000) / workMs;
 const overloadMs = prove ? 60_000 : 2_500;
 

@@ -27,13 +27,14 @@ export const rawPath = (method: 'unary' | 'down' | 'up' | 'both'): string => `/t
 const bytes = (value: Buffer): Buffer => value;
 
 /**
- * Starts it with a workload's mutual TLS, or in plaintext. `unary` answers `fail`, `hang`, `big <bytes>` or the
- * request itself; `down` sends `<count> <bytes>` messages; `up` counts; `both` sends back.
+ * Starts it with a workload's mutual TLS, in plaintext, or as `credentials` say. `unary` answers `fail`,
+ * `hang`, `slow <ms>`, `big <bytes>` or the request itself; `down` sends `<count> <bytes>` messages; `up` counts; `both` sends back.
  */
 export async function startRawServer(
   tls: TlsIdentity | undefined,
   options: grpc.ServerOptions = {},
   port = 0,
+  credentials = credentialsOf(tls),
 ): Promise<RawServer> {
   const server = new grpc.Server({
     'grpc.enable_channelz': 0,
@@ -87,16 +88,18 @@ export async function startRawServer(
       },
     },
   );
-  const credentials =
-    tls === undefined
-      ? grpc.ServerCredentials.createInsecure()
-      : grpc.ServerCredentials.createSsl(tls.ca, [{ private_key: tls.key, cert_chain: tls.cert }], true);
   const bound = await new Promise<number>((resolve, reject) =>
     server.bindAsync(`127.0.0.1:${port}`, credentials, (error, number) =>
       error === null ? resolve(number) : reject(error),
     ),
   );
   return { port: bound, address: `127.0.0.1:${bound}`, server, seen, kill: () => server.forceShutdown() };
+}
+
+function credentialsOf(tls: TlsIdentity | undefined): grpc.ServerCredentials {
+  if (tls === undefined) return grpc.ServerCredentials.createInsecure();
+  const { ca, cert, key } = tls;
+  return grpc.ServerCredentials.createSsl(ca, [{ private_key: key, cert_chain: cert }], true);
 }
 
 async function answerUnary(
