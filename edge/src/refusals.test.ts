@@ -144,10 +144,10 @@ test.each<[string, string, Sent, number, string, string]>([
   [
     'POST',
     '/v1/echo',
-    { headers: { 'content-encoding': 'gzip' }, body: '{}' },
+    { headers: { 'content-encoding': 'br' }, body: '{}' },
     415,
     'INVALID_ARGUMENT',
-    'the body must not be encoded',
+    'the body may be encoded as gzip alone',
   ],
   [
     'POST',

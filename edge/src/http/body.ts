@@ -1,4 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import type { Limits } from '../limits.ts';
 import { HttpFault } from './faults.ts';
 
 const none = Buffer.alloc(0);
@@ -8,64 +12,123 @@ export class ClientGone extends Error {
   override readonly name = 'ClientGone';
 }
 
+export type BodyLimits = Pick<Limits, 'requestBytes' | 'decompressedBytes'>;
+
 /**
- * Reads a request's body. Throws a 413 above `maxBytes`, as soon as that is known; a 415 for an
- * encoded one; ClientGone when the client leaves.
+ * Reads a request's body, decompressed. Throws a 413 above a limit, as soon as that is known and before more
+ * is decompressed; a 415 for a coding other than gzip; a 400 for what is no gzip; ClientGone when the client
+ * leaves.
  */
 export async function readBody(
   request: IncomingMessage,
   response: ServerResponse,
-  maxBytes: number,
+  limits: BodyLimits,
 ): Promise<Buffer> {
-  const { headers } = request;
-  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return none;
-  if (headers['content-length'] === '0') return none;
-  const encoding = headers['content-encoding'] ?? 'identity';
-  if (encoding.toLowerCase() !== 'identity')
-    throw new HttpFault(415, 'INVALID_ARGUMENT', 'UNSUPPORTED_ENCODING', 'the body must not be encoded', {
-      'accept-encoding': 'identity',
-    });
-  if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
-  if (headers.expect !== undefined) response.writeContinue();
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    const fail = (error: Error): void => {
-      request.removeAllListeners('data');
-      // What is still coming is thrown away, and the connection closed after the answer.
-      request.resume();
-      reject(error);
-    };
+  if (!hasBody(request)) return none;
+  const compressed = isGzip(request);
+  const { requestBytes, decompressedBytes } = limits;
+  if (Number(request.headers['content-length'] ?? 0) > requestBytes) throw tooLarge(request, requestBytes);
+  if (request.headers.expect !== undefined) response.writeContinue();
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const source = compressed ? request.pipe(createGunzip()) : request;
+  const chunks: Buffer[] = [];
+  let received = 0;
+  let length = 0;
+  const fail = (error: Error): void => {
+    release(request, source);
+    reject(error);
+  };
+  if (compressed)
     request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > maxBytes) fail(tooLarge(maxBytes));
-      else chunks.push(chunk);
+      received += chunk.length;
+      if (received > requestBytes) fail(tooLarge(request, requestBytes));
     });
-    request.once('end', () =>
-      resolve(chunks.length === 1 ? (chunks[0] ?? none) : Buffer.concat(chunks, length)),
-    );
-    request.once('error', () => reject(new ClientGone()));
-    request.once('close', () => reject(new ClientGone()));
+  const maxBytes = compressed ? decompressedBytes : requestBytes;
+  source.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > maxBytes) fail(tooLarge(request, maxBytes, compressed));
+    else chunks.push(chunk);
   });
+  source.once('end', () =>
+    resolve(chunks.length === 1 ? (chunks[0] ?? none) : Buffer.concat(chunks, length)),
+  );
+  if (compressed) source.once('error', (error) => fail(notGzip(error)));
+  request.once('error', () => reject(new ClientGone()));
+  request.once('close', () => {
+    if (!request.readableEnded) reject(new ClientGone());
+  });
+  return promise;
 }
 
-function tooLarge(maxBytes: number): HttpFault {
-  const message = `the body is larger than ${maxBytes} bytes`;
-  return new HttpFault(413, 'INVALID_ARGUMENT', 'BODY_TOO_LARGE', message, { connection: 'close' });
+/** Whether a request has a body: its headers say so, over HTTP/2 their frame. */
+export function hasBody(request: IncomingMessage): boolean {
+  const { headers } = request;
+  if (headers['content-length'] === '0') return false;
+  if (request.httpVersionMajor === 2)
+    return !(request as unknown as Http2ServerRequest).stream.endAfterHeaders;
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 }
 
-/** A JSON body must say so, or nothing: a form post is refused, which also keeps cross-site forms out. */
-export function checkJson(contentType: string | undefined): void {
-  if (contentType === undefined || contentType === '') return;
+/** Whether a body is compressed. Throws a 415 that names what would do (RFC 9110, 15.5.16). */
+export function isGzip({ headers }: IncomingMessage): boolean {
+  const coding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  // RFC 9110, 8.4.1.3: x-gzip is the same.
+  if (coding === 'gzip' || coding === 'x-gzip') return true;
+  if (coding === 'identity' || coding === '') return false;
+  throw new HttpFault(
+    415,
+    'INVALID_ARGUMENT',
+    'UNSUPPORTED_ENCODING',
+    'the body may be encoded as gzip alone',
+    { 'accept-encoding': 'gzip, identity' },
+  );
+}
+
+/** What is still coming is thrown away, so that the answer can be read. */
+export function release(request: IncomingMessage, source: Readable): void {
+  source.removeAllListeners('data');
+  request.removeAllListeners('data');
+  if (source !== request) {
+    request.unpipe();
+    source.destroy();
+  }
+  request.resume();
+}
+
+export function notGzip(cause: Error): HttpFault {
+  const message = 'the body is not valid gzip';
+  return Object.assign(new HttpFault(400, 'INVALID_ARGUMENT', 'MALFORMED_BODY', message), { cause });
+}
+
+function tooLarge(request: IncomingMessage, maxBytes: number, decompressed = false): HttpFault {
+  const message = `the body is larger than ${maxBytes} bytes${decompressed ? ' when decompressed' : ''}`;
+  // HTTP/2 has no connection to close: the stream ends.
+  const headers: Record<string, string> = request.httpVersionMajor === 1 ? { connection: 'close' } : {};
+  return new HttpFault(413, 'INVALID_ARGUMENT', 'BODY_TOO_LARGE', message, headers);
+}
+
+/** The media types of one message a line. */
+const lines = new Set(['application/x-ndjson', 'application/ndjson', 'application/jsonl']);
+
+/**
+ * What a JSON body is: one value, or one a line, which only streams may be. It must say so, or nothing: a form
+ * post is refused, which also keeps cross-site forms out. Throws a 415.
+ */
+export function jsonForm(contentType: string | undefined, streams: boolean): 'json' | 'lines' {
+  if (contentType === undefined || contentType === '') return 'json';
   const [type = '', ...parameters] = contentType.split(';').map((part) => part.trim().toLowerCase());
   const json = type === 'application/json' || /^application\/[\w.+-]+\+json$/.test(type);
   const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice(8) ?? 'utf-8';
-  if (json && /^"?utf-?8"?$/.test(charset)) return;
+  if (/^"?(utf-?8|us-ascii)"?$/.test(charset)) {
+    if (json) return 'json';
+    if (streams && lines.has(type)) return 'lines';
+  }
+  const accept = streams ? 'application/json, application/x-ndjson' : 'application/json';
   throw new HttpFault(
     415,
     'INVALID_ARGUMENT',
     'UNSUPPORTED_MEDIA_TYPE',
-    'the body must be application/json, in UTF-8',
-    { accept: 'application/json' },
+    `the body must be ${streams ? 'application/json or application/x-ndjson' : 'application/json'}, in UTF-8`,
+    { accept },
   );
 }

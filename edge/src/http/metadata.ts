@@ -70,7 +70,8 @@ export function requestMetadata(
     const header = (rawHeaders[i] ?? '').toLowerCase();
     const value = rawHeaders[i + 1] ?? '';
     if (stripped.has(header)) continue;
-    if (passed.has(header) || (header.startsWith('x-') && !own.has(header))) add(metadata, header, value);
+    if (passed.has(header) || (header.startsWith('x-') && !own.has(header)))
+      addMetadata(metadata, header, value);
     else if (header.startsWith(prefix)) addPrefixed(metadata, header.slice(prefix.length), value, stripped);
   }
   if (!stripped.has('x-request-id')) metadata.set('x-request-id', requestId);
@@ -80,10 +81,11 @@ export function requestMetadata(
 function addPrefixed(metadata: Metadata, name: string, value: string, stripped: ReadonlySet<string>): void {
   if (passed.has(name) || own.has(name) || name.startsWith('grpc-') || neverPassed.has(name)) return;
   if (proxies.test(name) || stripped.has(name)) return;
-  add(metadata, name, value);
+  addMetadata(metadata, name, value);
 }
 
-function add(metadata: Metadata, name: string, value: string): void {
+/** Adds a header to a call's metadata; what metadata cannot hold is left out, a `-bin` name holds base64. */
+export function addMetadata(metadata: Metadata, name: string, value: string): void {
   if (!/^[0-9a-z_.-]+$/.test(name)) return;
   if (name.endsWith('-bin')) addBinary(metadata, name, value);
   // Node itself goes by the first of several authorization headers, so no other one may follow it.
@@ -123,10 +125,15 @@ export function answerHeaders(
 export function answerTrailers(
   metadata: Metadata,
   stripped: ReadonlySet<string> = none,
-): [name: string, value: string][] {
-  return Object.entries(answerHeaders(metadata, stripped)).flatMap(([name, values]) =>
-    neverTrailers.has(name) ? [] : values.map((value): [string, string] => [name, value]),
-  );
+): Record<string, string[]> {
+  const trailers = answerHeaders(metadata, stripped);
+  for (const name of Object.keys(trailers)) if (neverTrailers.has(name)) delete trailers[name];
+  return trailers;
+}
+
+/** Whether a header, in lower case, is of one hop alone or about the framing of a message. */
+export function isHopByHop(name: string): boolean {
+  return neverPassed.has(name);
 }
 
 /** Whether a client takes trailers (RFC 9110, 10.1.4). */

@@ -4,8 +4,11 @@ import { BadRequest } from '@weft/proto/google/rpc/error_details';
 import { lowerCamelCase } from '../codec/field-mask.ts';
 import { JsonPrinter } from '../codec/message-to-json.ts';
 import { WireReader } from '../codec/wire-reader.ts';
-import { fieldsByName } from '../descriptors.ts';
+import { fieldsByName, hasTextForm, isFreeForm } from '../descriptors.ts';
 import type { Failure } from '../http/faults.ts';
+
+// Not imported: see http1.ts.
+const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 const typePrefix = 'type.googleapis.com/';
 const badRequestType = 'google.rpc.BadRequest';
@@ -27,12 +30,38 @@ export class ErrorPrinter {
    * The body of a failed request. `domain` names this process in the ErrorInfo of its own errors;
    * `request` is the method's request, for the names of its fields.
    */
-  print({ status, error, named }: Failure, domain: string, request?: DescMessage): string {
-    const details = detailsWithInfo(error, domain).filter(({ type }) => type !== debugInfoType);
-    const told = named ? { message: error.message, details } : renamed(error.message, details, request);
-    const message = JSON.stringify(told.message);
-    const printed = told.details.map((detail) => this.detail(detail)).join(',');
-    return `{"error":{"code":${status},"message":${message},"status":"${error.code}","details":[${printed}]}}`;
+  print(failure: Failure, domain: string, request?: DescMessage): string {
+    const { message, details } = this.#told(failure, domain, request);
+    const { status, error } = failure;
+    return `{"error":{"code":${status},"message":${message},"status":"${error.code}","details":${details}}}`;
+  }
+
+  /**
+   * The same as problem details (RFC 9457), with `code`, `reason` and `details` of AIP-193 as members of its
+   * own. Its type is `about:blank`, so its title is that of its HTTP status; `instance` is what was asked for.
+   */
+  problem(failure: Failure, domain: string, instance: string, request?: DescMessage): string {
+    const { message, details } = this.#told(failure, domain, request);
+    const { status, error } = failure;
+    const title = JSON.stringify(STATUS_CODES[status] ?? error.code);
+    return (
+      `{"type":"about:blank","title":${title},"status":${status},"detail":${message},` +
+      `"instance":${JSON.stringify(reference(instance))},"code":"${error.code}",` +
+      `"reason":${JSON.stringify(error.reason)},"details":${details}}`
+    );
+  }
+
+  /** A failure's message and details as JSON. */
+  #told(
+    { error, named }: Failure,
+    domain: string,
+    request: DescMessage | undefined,
+  ): { message: string; details: string } {
+    const sent = detailsWithInfo(error, domain).filter(({ type }) => type !== debugInfoType);
+    const told =
+      named === true ? { message: error.message, details: sent } : renamed(error.message, sent, request);
+    const details = told.details.map((detail) => this.detail(detail)).join(',');
+    return { message: JSON.stringify(told.message), details: `[${details}]` };
   }
 
   /** A detail of an unknown type, or one that cannot be read, is printed with its bytes: it must not hide the error. */
@@ -41,6 +70,8 @@ export class ErrorPrinter {
     const message = this.registry.getMessage(type);
     if (message !== undefined) {
       try {
+        if (hasTextForm(message) || isFreeForm(message))
+          return `${head},"value":${this.printer.message(message, value)}}`;
         return this.printer.fieldsOf(message).print(new WireReader(value), value.length, 0, head);
       } catch {
         // Not what its type says.
@@ -48,6 +79,14 @@ export class ErrorPrinter {
     }
     return `${head},"value":"${Buffer.from(value).toString('base64')}"}`;
   }
+}
+
+/** A path as it was sent, as a reference that RFC 3986 allows. */
+function reference(path: string): string {
+  // Two slashes would begin a host's name.
+  return path
+    .replace(/^\/(?=\/)/, '/./')
+    .replace(/[^!-~]|["<>\\^`{|}]|%(?![0-9A-Fa-f]{2})/g, encodeURIComponent);
 }
 
 interface Told {

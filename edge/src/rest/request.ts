@@ -1,6 +1,6 @@
-import { bindRequest } from '../binding/bind.ts';
+import { bindRequest, type BindOptions, type HttpRequestParts } from '../binding/bind.ts';
 import { httpBodyType } from '../descriptors.ts';
-import { checkJson, readBody } from '../http/body.ts';
+import { jsonForm, readBody } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Limits } from '../limits.ts';
 import type { Route } from '../routing/routes.ts';
@@ -13,37 +13,53 @@ export interface RequestOptions {
 
 /** The encoded request message of a routed REST request. Throws what is wrong with it. */
 export async function readRequest(
-  { request, response, query, schema }: Exchange,
-  { rule, method }: Route,
+  exchange: Exchange,
+  route: Route,
   captures: readonly string[],
-  { limits, unknownQuery, unknownFields }: RequestOptions,
+  options: RequestOptions,
 ): Promise<Uint8Array> {
-  const { input } = method.descriptor;
-  const contentType = request.headers['content-type'] ?? '';
+  const { request, response } = exchange;
+  const { rule, method } = route;
   let body = Buffer.alloc(0);
   if (rule.body.kind !== 'none') {
-    body = Buffer.from(await readBody(request, response, limits.requestBytes));
-    const bodyType = rule.body.kind === 'all' ? input : rule.body.field.message;
-    if (bodyType?.typeName !== httpBodyType && body.length > 0) checkJson(contentType);
+    body = Buffer.from(await readBody(request, response, options.limits));
+    if (body.length > 0 && !takesHttpBody(route)) jsonForm(request.headers['content-type'], false);
   }
+  const parts = { ...requestParts(exchange, captures), body };
+  return bindRequest(rule, method.descriptor.input, parts, bindOptions(exchange, options));
+}
+
+/** What a request says beside its body. */
+export function requestParts(
+  { request, query }: Exchange,
+  captures: readonly string[],
+): Omit<HttpRequestParts, 'body'> {
   const key = request.headers['idempotency-key'];
-  return bindRequest(
-    rule,
-    input,
-    {
-      httpMethod: request.method ?? '',
-      captures,
-      query,
-      body,
-      contentType,
-      idempotencyKey: typeof key === 'string' ? key : undefined,
-    },
-    {
-      registry: schema.contract.registry,
-      unknownFields,
-      unknownParameters: unknownQuery,
-      maxDepth: limits.jsonDepth,
-      maxValues: limits.jsonValues,
-    },
-  );
+  return {
+    httpMethod: request.method ?? '',
+    captures,
+    query,
+    contentType: request.headers['content-type'] ?? '',
+    idempotencyKey: typeof key === 'string' ? key : undefined,
+  };
+}
+
+export function bindOptions(
+  { schema }: Exchange,
+  { limits, unknownQuery, unknownFields }: RequestOptions,
+): BindOptions {
+  return {
+    registry: schema.contract.registry,
+    unknownFields,
+    unknownParameters: unknownQuery,
+    maxDepth: limits.jsonDepth,
+    maxValues: limits.jsonValues,
+  };
+}
+
+/** Whether the body is a google.api.HttpBody, which is taken as it is. */
+export function takesHttpBody({ rule, method }: Route): boolean {
+  if (rule.body.kind === 'none') return false;
+  const type = rule.body.kind === 'all' ? method.descriptor.input : rule.body.field.message;
+  return type?.typeName === httpBodyType;
 }

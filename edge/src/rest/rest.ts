@@ -1,15 +1,19 @@
 import type { Metadata } from '@grpc/grpc-js';
-import type { Mesh } from '@weft/chassis/client/mesh';
+import type { Mesh, StreamResult, UnaryResult } from '@weft/chassis/client/mesh';
 import { callOptions } from '../call.ts';
 import { domain } from '../domain.ts';
 import type { Failures } from '../failures.ts';
+import { wantsProblem } from '../http/accept.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { HttpFault, type Failure } from '../http/faults.ts';
 import { finish } from '../http/finish.ts';
-import { answerHeaders } from '../http/metadata.ts';
+import { answerHeaders, answerTrailers } from '../http/metadata.ts';
+import { mayHaveTrailers, sendAnswer } from '../http/send.ts';
+import { addVary, type Headers } from '../http/vary.ts';
 import type { Protocol, Target } from '../protocol.ts';
 import type { Route } from '../routing/routes.ts';
 import { answerBody, isHttpBody, printAnswer, readHttpBody } from './answer.ts';
+import { readRequests } from './request-stream.ts';
 import { readRequest, type RequestOptions } from './request.ts';
 import { answerStream } from './stream-answer.ts';
 import { rawFormat, streamFormat } from './stream-format.ts';
@@ -47,12 +51,14 @@ export class Rest implements Protocol {
   }
 
   fail(exchange: Exchange, failure: Failure): void {
-    const { response, headers, bodiless } = exchange;
-    const body = print(exchange, failure);
+    const { request, response, headers, bodiless } = exchange;
+    const problem = wantsProblem(request.headers.accept);
+    const body = problem ? printProblem(exchange, failure) : print(exchange, failure);
+    addVary(headers, 'Accept');
     response.writeHead(failure.status, {
       ...headers,
       ...failure.headers,
-      'content-type': 'application/json',
+      'content-type': problem ? 'application/problem+json' : 'application/json',
       'content-length': Buffer.byteLength(body),
     });
     finish(response, bodiless ? undefined : body, this.#options.limits.slowClientMs);
@@ -61,58 +67,87 @@ export class Rest implements Protocol {
   async #serve(exchange: Exchange, route: Route, captures: readonly string[]): Promise<void> {
     const { mesh } = this.#options;
     const call = callOptions(exchange);
-    const message = await readRequest(exchange, route, captures, this.#options);
     const { path, descriptor } = route.method;
-    if (descriptor.methodKind === 'server_streaming') {
-      const stream = mesh.serverStream(path, message, call);
-      await this.#stream(exchange, route, stream.messages, stream.headers);
+    const { methodKind } = descriptor;
+    if (methodKind === 'unary') {
+      const message = await readRequest(exchange, route, captures, this.#options);
+      await this.#answer(exchange, route, await mesh.unary(path, message, call));
+    } else if (methodKind === 'server_streaming') {
+      const message = await readRequest(exchange, route, captures, this.#options);
+      await this.#stream(exchange, route, mesh.serverStream(path, message, call));
     } else {
-      const { message: answer, headers } = await mesh.unary(path, message, call);
-      this.#answer(exchange, route, answer, headers);
+      const requests = readRequests(exchange, route, captures, this.#options);
+      const stream = mesh.clientStream(path, requests, call);
+      if (methodKind === 'bidi_streaming') await this.#stream(exchange, route, stream);
+      else await this.#answer(exchange, route, await onlyAnswer(stream));
     }
   }
 
-  #answer(exchange: Exchange, route: Route, message: Uint8Array, metadata: Metadata): void {
-    const { response, headers, bodiless, schema } = exchange;
-    const { contentType, data } = answerBody(schema.printer, route, message);
-    response.writeHead(200, {
-      ...answerHeaders(metadata),
-      ...headers,
-      'content-type': contentType,
-      'content-length': Buffer.byteLength(data),
-    });
-    finish(response, bodiless ? undefined : data, this.#options.limits.slowClientMs);
+  async #answer(exchange: Exchange, route: Route, result: UnaryResult): Promise<void> {
+    const { stripped } = exchange.pass;
+    const { contentType, data } = answerBody(exchange.schema.printer, route, result.message);
+    await sendAnswer(
+      exchange,
+      {
+        headers: headersOf(exchange, result.headers),
+        contentType,
+        data,
+        trailers: answerTrailers(result.trailers, stripped),
+      },
+      this.#options.limits.slowClientMs,
+    );
   }
 
-  async #stream(
-    exchange: Exchange,
-    route: Route,
-    messages: AsyncIterable<Uint8Array>,
-    metadata: Promise<Metadata>,
-  ): Promise<void> {
+  async #stream(exchange: Exchange, route: Route, stream: StreamResult): Promise<void> {
     const { limits, failures } = this.#options;
+    const { schema, pass, request, response, bodiless } = exchange;
     const raw = isHttpBody(route);
-    const format = raw ? rawFormat : streamFormat(exchange.request.headers.accept);
-    let type: { 'content-type'?: string } = {};
-    await answerStream(exchange.response, messages, {
+    const format = raw ? rawFormat : streamFormat(request.headers.accept);
+    if (!raw) addVary(exchange.headers, 'Accept');
+    await answerStream(response, stream, {
       format,
-      headers: async () => ({ ...answerHeaders(await metadata), ...exchange.headers, ...type }),
-      print: (message) => {
-        if (!raw) return format.message(printAnswer(exchange.schema.printer, route, message));
-        const { contentType, data } = readHttpBody(route, message);
-        type = { 'content-type': contentType };
-        return data;
-      },
+      headers: (metadata) => headersOf(exchange, metadata),
+      typeOf: raw ? (first) => readHttpBody(route, first).contentType : undefined,
+      print: (message) =>
+        raw ? readHttpBody(route, message).data : format.message(printAnswer(schema.printer, route, message)),
       fail: (error) => print(exchange, failures.of(exchange, error)),
+      trailers: mayHaveTrailers(exchange) ? (metadata) => answerTrailers(metadata, pass.stripped) : undefined,
       slowClientMs: limits.slowClientMs,
       heartbeatMs: limits.heartbeatMs,
-      bodiless: exchange.bodiless,
+      bodiless,
     });
   }
 }
 
+/** The headers of an answer: the upstream's, then the edge's own, which win, but for what both say it varies by. */
+function headersOf({ headers, pass }: Exchange, metadata: Metadata): Headers {
+  const sent = answerHeaders(metadata, pass.stripped);
+  const all: Headers = { ...sent, ...headers };
+  for (const name of sent['vary'] ?? []) addVary(all, name);
+  return all;
+}
+
+/** The answer of a call that streams its requests and has one answer. Throws what the call fails with. */
+async function onlyAnswer({ messages, headers, trailers }: StreamResult): Promise<UnaryResult> {
+  const answers: Uint8Array[] = [];
+  for await (const message of messages) {
+    answers.push(message);
+    if (answers.length > 1) break;
+  }
+  const [message] = answers;
+  if (message === undefined || answers.length > 1)
+    throw new Error(
+      `the upstream sent ${message === undefined ? 'no answer' : 'several answers'} where one is due`,
+    );
+  return { message, headers: await headers, trailers: await trailers };
+}
+
 function print({ schema, target }: Exchange, failure: Failure): string {
   return schema.errors.print(failure, domain, target?.method.descriptor.input);
+}
+
+function printProblem({ schema, target, path }: Exchange, failure: Failure): string {
+  return schema.errors.problem(failure, domain, path, target?.method.descriptor.input);
 }
 
 function noRoute(): HttpFault {

@@ -1,15 +1,23 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { setImmediate as soon } from 'node:timers/promises';
+import type { Metadata } from '@grpc/grpc-js';
+import type { StreamResult } from '@weft/chassis/client/mesh';
+import { cutAnswerSoon } from '../http/cut.ts';
+import type { Headers } from '../http/vary.ts';
 import type { StreamFormat } from './stream-format.ts';
 
 export interface StreamAnswerOptions {
   readonly format: StreamFormat;
-  /** Asked for once the first message was printed. */
-  readonly headers: () => Promise<Record<string, string | string[]>>;
+  readonly headers: (metadata: Metadata) => Headers;
+  /** The body's type where messages bring their own: then the headers wait for the first one. */
+  readonly typeOf: ((first: Uint8Array) => string) | undefined;
   /** One message as it stands in the body. */
   readonly print: (message: Uint8Array) => string | Uint8Array;
   /** The body of a failure, and what to log of it. */
   readonly fail: (error: unknown) => string;
+  /** What the answer ends with; undefined where the client takes none. */
+  readonly trailers: ((metadata: Metadata) => Record<string, string[]>) | undefined;
   /** How long a client may leave what was sent unread, milliseconds. */
   readonly slowClientMs: number;
   readonly heartbeatMs: number;
@@ -23,48 +31,77 @@ export class SlowClient extends Error {
 }
 
 /**
- * Writes a stream of messages as they come: each is sent at once, and the next is pulled only when the
- * client has read enough of the last. Throws what `messages` throws before the first message; a later
- * failure ends the body as its format says.
+ * Writes a stream of messages as they come: the headers once the upstream has begun to answer, then each
+ * message at once, and the next is pulled only when the client has read enough of the last. Throws what the
+ * stream fails with before it has begun; a later failure ends the body as its format says. Trailers have no
+ * `Trailer` header here, since their names are not known when it would have to go out.
  */
 export async function answerStream(
   response: ServerResponse,
-  messages: AsyncIterable<Uint8Array>,
+  stream: StreamResult,
   options: StreamAnswerOptions,
 ): Promise<void> {
-  const { format } = options;
+  const { format, bodiless } = options;
+  const messages = stream.messages[Symbol.asyncIterator]();
   let heartbeat: NodeJS.Timeout | undefined;
+  let ended = false;
   try {
-    for await (const message of messages) {
-      const text = options.print(message);
-      const lead = response.headersSent ? format.separator : format.open;
-      if (!response.headersSent) {
-        await writeHead(response, options);
-        if (options.bodiless) break;
-        heartbeat = startHeartbeat(response, options);
-      }
-      await write(response, typeof text === 'string' ? lead + text : text, options.slowClientMs);
+    const pulled = messages.next();
+    // Told by whichever is awaited first.
+    pulled.catch(() => undefined);
+    const metadata = options.typeOf === undefined ? await begun(stream, pulled) : undefined;
+    let message = metadata === undefined ? await pulled : undefined;
+    writeHead(response, metadata ?? (await stream.headers), message?.value, options);
+    if (bodiless) {
+      response.end();
+      return;
     }
-    if (!response.headersSent) {
-      await writeHead(response, options);
-      response.end(format.open + format.close);
-    } else response.end(options.bodiless ? '' : format.close);
+    heartbeat = startHeartbeat(response, options);
+    message ??= await pulled;
+    let lead = format.open;
+    while (message.done !== true) {
+      const text = options.print(message.value);
+      await write(response, typeof text === 'string' ? lead + text : text, options.slowClientMs);
+      lead = format.separator;
+      message = await messages.next();
+    }
+    ended = true;
+    const trailers = options.trailers?.(await stream.trailers);
+    if (trailers !== undefined) response.addTrailers(trailers as unknown as Record<string, string>);
+    response.end(lead === format.open ? format.open + format.close : format.close);
   } catch (error) {
     if (!response.headersSent || error instanceof SlowClient) throw error;
     endFailed(response, format.failure(options.fail(error)));
   } finally {
     clearInterval(heartbeat);
+    if (!ended) await messages.return?.();
   }
 }
 
-async function writeHead(response: ServerResponse, options: StreamAnswerOptions): Promise<void> {
+/**
+ * The initial metadata, once the upstream has begun to answer. A failure on its heels is told as if it had
+ * not: then the client still gets its status.
+ */
+async function begun(stream: StreamResult, pulled: Promise<IteratorResult<Uint8Array>>): Promise<Metadata> {
+  const metadata = await stream.headers;
+  await Promise.race([pulled, soon()]);
+  return metadata;
+}
+
+function writeHead(
+  response: ServerResponse,
+  metadata: Metadata,
+  first: Uint8Array | undefined,
+  { format, headers, typeOf }: StreamAnswerOptions,
+): void {
   response.writeHead(200, {
-    'content-type': options.format.contentType,
     'cache-control': 'no-cache',
     // nginx would otherwise hold messages back.
     'x-accel-buffering': 'no',
-    ...(await options.headers()),
+    ...headers(metadata),
+    'content-type': first === undefined || typeOf === undefined ? format.contentType : typeOf(first),
   });
+  response.flushHeaders();
 }
 
 async function write(
@@ -99,8 +136,8 @@ function startHeartbeat(
   }, heartbeatMs).unref();
 }
 
-/** Without a last line to say so, cutting the connection tells the client that the body is not whole. */
+/** Without a last line to say so, cutting the answer tells the client that the body is not whole. */
 function endFailed(response: ServerResponse, last: string | undefined): void {
   if (last !== undefined) response.end(last);
-  else response.write('', () => response.socket?.destroySoon());
+  else cutAnswerSoon(response);
 }

@@ -1,3 +1,5 @@
+import { liking, preferences } from '../http/accept.ts';
+
 /** How the messages of a stream are set into one HTTP body. */
 export interface StreamFormat {
   readonly contentType: string;
@@ -54,26 +56,33 @@ export const rawFormat: StreamFormat = {
   failure: () => undefined,
 };
 
-const formats = new Map<string, StreamFormat>([
+/** By media type; the first one wins where a client likes several alike, and names none of them. */
+const formats: readonly (readonly [type: string, format: StreamFormat])[] = [
   ['application/json', jsonArray],
   ['application/x-ndjson', ndjson],
   ['application/ndjson', ndjson],
   ['application/jsonl', ndjson],
   ['text/event-stream', serverSentEvents],
-]);
+];
 
-/** The format that an `Accept` header likes best, by its q-values (RFC 9110, 12.5.1); a JSON array by default. */
+/**
+ * The format that an `Accept` header likes best (RFC 9110, 12.5.1): by q-values, then what it names before
+ * what a range covers, then what it names first. A JSON array where it says nothing or takes none of them: a
+ * 406 would help nobody.
+ */
 export function streamFormat(accept: string | undefined): StreamFormat {
-  let best = jsonArray;
-  let bestQuality = 0;
-  for (const range of (accept ?? '').split(',')) {
-    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
-    const format = formats.get(type);
-    const q = parameters.find((parameter) => parameter.startsWith('q='));
-    const quality = q === undefined ? 1 : Number(q.slice(2)) || 0;
-    if (format === undefined || quality <= bestQuality) continue;
-    best = format;
-    bestQuality = quality;
+  const wanted = preferences(accept);
+  if (wanted.length === 0) return jsonArray;
+  let best: { readonly format: StreamFormat; readonly quality: number; readonly position: number } = {
+    format: jsonArray,
+    quality: 0,
+    position: Infinity,
+  };
+  for (const [type, format] of formats) {
+    const { quality, position } = liking(wanted, type);
+    const rank = position === -1 ? Infinity : position;
+    if (quality > best.quality || (quality === best.quality && quality > 0 && rank < best.position))
+      best = { format, quality, position: rank };
   }
-  return best;
+  return best.format;
 }
