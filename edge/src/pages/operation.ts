@@ -25,7 +25,7 @@ export function operation(route: Route, path: OpenApiPath, operationId: string, 
   const parameters = [
     ...pathParameters(path, schemas, examples),
     ...query.list,
-    ...idempotencyKey(descriptor.input),
+    ...idempotencyKey(descriptor),
   ];
   const body = requestBody(route, schemas, examples);
   const comment = commentOf(descriptor);

@@ -1,4 +1,4 @@
-import { ScalarType, type DescField, type DescMessage } from '@bufbuild/protobuf';
+import { ScalarType, type DescField, type DescMessage, type DescMethod } from '@bufbuild/protobuf';
 import { fieldsByName, hasTextForm, isFreeForm } from '../descriptors.ts';
 import type { HttpRule } from '../routing/http-rules.ts';
 import type { Examples } from './examples.ts';
@@ -124,8 +124,9 @@ function samePath(a: FieldPath, b: FieldPath): boolean {
   return a.length === b.length && a.every((field, index) => field === b[index]);
 }
 
-/** The header that fills `request_id` (AIP-155), for a request that has one. */
-export function idempotencyKey(input: DescMessage): Schema[] {
+/** The header that fills `request_id` (AIP-155), for a request that has one and is no stream of them. */
+export function idempotencyKey({ input, methodKind }: DescMethod): Schema[] {
+  if (methodKind === 'client_streaming' || methodKind === 'bidi_streaming') return [];
   const field = fieldsByName(input).get('request_id');
   if (field?.fieldKind !== 'scalar' || field.scalar !== ScalarType.STRING) return [];
   return [
