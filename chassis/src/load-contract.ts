@@ -12,7 +12,6 @@ import { FileDescriptorSetSchema, MethodOptions_IdempotencyLevel } from '@bufbui
 import type { AccessRule, Contract, MethodRule, Priority, SagaKind, SagaRule } from './contract.ts';
 import { sagaFaults } from './saga/graph.ts';
 
-const defaultTimeoutMs = 10_000;
 const maxAttemptsLimit = 3;
 /** What ends a saga frees what it holds: refused last. */
 const endsOfSagas = new Set<SagaKind>(['UNDO', 'FINAL', 'COMMIT', 'ABORT', 'OUTCOME']);
@@ -21,9 +20,12 @@ const endsOfSagas = new Set<SagaKind>(['UNDO', 'FINAL', 'COMMIT', 'ABORT', 'OUTC
  * Reads an encoded `google.protobuf.FileDescriptorSet`. Throws a ContractError that lists every
  * fault at once: an access rule with none or several of its four forms, retries of a method that is
  * not idempotent, a saga that does not fit together. With `partial` it is part of a larger contract, and
- * sagas may lead out of it.
+ * sagas may lead out of it. `defaultTimeoutMs` is for unary methods that say nothing of theirs; Infinity: none.
  */
-export function loadContract(bytes: Uint8Array, { partial = false } = {}): Contract {
+export function loadContract(
+  bytes: Uint8Array,
+  { partial = false, defaultTimeoutMs = 10_000 } = {},
+): Contract {
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes));
   const services = new Map<string, DescService>();
   const methods = new Map<string, MethodRule>();
@@ -32,7 +34,7 @@ export function loadContract(bytes: Uint8Array, { partial = false } = {}): Contr
     if (type.kind !== 'service') continue;
     services.set(type.typeName, type);
     for (const method of type.methods) {
-      const rule = methodRule(registry, type, method, faults);
+      const rule = methodRule(registry, type, method, defaultTimeoutMs, faults);
       methods.set(rule.path, rule);
     }
   }
@@ -56,6 +58,7 @@ function methodRule(
   registry: FileRegistry,
   service: DescService,
   method: DescMethod,
+  defaultTimeoutMs: number,
   faults: string[],
 ): MethodRule {
   const path = `/${service.typeName}/${method.name}`;
@@ -68,7 +71,8 @@ function methodRule(
     faults.push(`${path}: max_attempts ${maxAttempts} needs an idempotency_level`);
   if (maxAttempts > maxAttemptsLimit)
     faults.push(`${path}: max_attempts is ${maxAttempts}, at most ${maxAttemptsLimit}`);
-  const timeoutMs = durationMs(call?.timeout) ?? (streaming ? undefined : defaultTimeoutMs);
+  const presetMs = streaming || defaultTimeoutMs === Infinity ? undefined : defaultTimeoutMs;
+  const timeoutMs = durationMs(call?.timeout) ?? presetMs;
   const servedBy = option<string>(registry, service, 'served_by');
   const saga = sagaRule(registry, method);
   return {

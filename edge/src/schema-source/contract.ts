@@ -11,7 +11,11 @@ import { knownFiles, type Files } from './known-files.ts';
 export function contractOf(files: Files, services?: ReadonlySet<string>): Contract {
   const file = inOrder(files);
   const set = create(FileDescriptorSetSchema, { file });
-  const contract = loadContract(toBinary(FileDescriptorSetSchema, set), { partial: true });
+  const contract = loadContract(toBinary(FileDescriptorSetSchema, set), {
+    partial: true,
+    // The edge has a longest timeout of its own, which is also the default.
+    defaultTimeoutMs: Infinity,
+  });
   if (services === undefined) return contract;
   const served = <T>(map: ReadonlyMap<string, T>, serviceOf: (key: string, value: T) => string) =>
     new Map([...map].filter(([key, value]) => services.has(serviceOf(key, value))));
