@@ -58,7 +58,8 @@ export class Http2Transport implements Carrier {
     this.#connectTimer = setTimeout(() => session.destroy(), times.connectMs);
     session.on('connect', (_, socket) => {
       if (socket instanceof TLSSocket && socket.alpnProtocol !== 'h2') session.destroy();
-      else session.setLocalWindowSize(sessionWindowBytes);
+      // It may have been let go while it was connecting.
+      else if (!session.destroyed) session.setLocalWindowSize(sessionWindowBytes);
     });
     session.on('remoteSettings', ({ maxConcurrentStreams = Infinity }) =>
       this.#onSettings(maxConcurrentStreams),
