@@ -43,7 +43,7 @@ export async function createFixture(): Promise<Fixture> {
     tls: { catalog: await tlsOf('catalog'), edge: await tlsOf('edge') },
     userContract: save('user.binpb', userContract()),
     ...signed(),
-    remove: () => rmSync(folder, { recursive: true }),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { env, loadConfig } from '@weft/chassis/config';
 import getPort from 'get-port';
+import { onInterrupt } from '../interrupted.ts';
 import { residentMb } from '../system/process-usage.ts';
 import { cpuUs, startChild, type Child } from './child.ts';
 import { contenders, type Contender, type Wire } from './contenders.ts';
@@ -32,6 +33,11 @@ export async function measureEdge(say: (text: string) => void): Promise<void> {
   const { rounds, seconds, upstream: wanted } = loadConfig(schema);
   const fixture = await createFixture();
   const children: Child[] = [];
+  const remove = async () => {
+    await Promise.all(children.map((child) => child.stop()));
+    fixture.remove();
+  };
+  const through = onInterrupt(remove);
   try {
     const [plain, tls] = [await getPort(), await getPort()];
     const upstream = await startChild(
@@ -61,8 +67,8 @@ export async function measureEdge(say: (text: string) => void): Promise<void> {
       for (const { child } of running) await child.stop();
     }
   } finally {
-    await Promise.all(children.map((child) => child.stop()));
-    fixture.remove();
+    through();
+    await remove();
   }
 }
 

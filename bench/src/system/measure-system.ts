@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { onInterrupt } from '../interrupted.ts';
 import { measureOrders } from './orders.ts';
 import { privateSystem } from './private-system.ts';
 import { measureReads, memory } from './reads.ts';
@@ -10,11 +11,7 @@ const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 /** The whole shop: its start, memory, reads and orders. Ended and removed afterwards, also on SIGINT. */
 export async function measureSystem(say: (text: string) => void): Promise<void> {
   const system = await privateSystem();
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)
-    process.once(signal, () => void system.remove().finally(() => process.exit(code)));
+  const through = onInterrupt(() => system.remove());
   try {
     say(`make up, no data     ${seconds(await system.make('up'))} (dependencies installed)`);
     say(`make up, running     ${seconds(await system.make('up'))}`);
@@ -25,6 +22,7 @@ export async function measureSystem(say: (text: string) => void): Promise<void> 
     say(await measureReads(system));
     say(await measureOrders(system));
   } finally {
+    through();
     await system.remove();
   }
 }
