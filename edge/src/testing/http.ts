@@ -5,6 +5,9 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
+  readonly bytes: Buffer;
+  /** Of HTTP, after the body. */
+  readonly trailers: Readonly<Record<string, string | undefined>>;
   /** The body as JSON, undefined when it is none. */
   readonly json: AnswerJson;
 }
@@ -33,8 +36,10 @@ export function send(
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
       response.on('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: parse(text) });
+        const bytes = Buffer.concat(chunks);
+        const text = bytes.toString('utf8');
+        const { statusCode: status = 0, headers, trailers } = response;
+        resolve({ status, headers, text, bytes, trailers, json: parse(text) });
       });
     });
     sent.on('error', reject);

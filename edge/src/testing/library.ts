@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { Metadata, type status } from '@grpc/grpc-js';
 import { grpcConnect } from '@weft/chassis/client/grpc-connection';
+import type { Contract } from '@weft/chassis/contract';
 import { createMesh } from '@weft/chassis/client/mesh';
 import { parseAddressList, staticResolver } from '@weft/chassis/discovery/listed';
 import { ServiceError } from '@weft/chassis/errors';
@@ -11,7 +12,7 @@ import { createAuthority } from '@weft/chassis/testing/certificates';
 import { createEdge, type Edge, type EdgeOptions } from '../edge.ts';
 import type { Limits } from '../limits.ts';
 import { testContract } from './schema.ts';
-import { startUpstream, type StreamingUpstreamCall, type UpstreamCall } from './upstream.ts';
+import { startUpstream, type Handlers, type StreamingUpstreamCall, type UpstreamCall } from './upstream.ts';
 
 export const limits: Limits = {
   requestBytes: 64 * 1024,
@@ -56,11 +57,18 @@ export interface Library {
   stop(): Promise<void>;
 }
 
+/** Another contract, and who serves it: the workload `library`. */
+export interface Fixture {
+  readonly contract: Contract;
+  readonly handlers: Handlers;
+}
+
 /** An edge in front of a real gRPC server of the test contract, through the real mesh over mutual TLS. */
 export async function startLibrary(
   options: Partial<EdgeOptions> & { limits?: Limits } = {},
+  fixture?: Fixture,
 ): Promise<Library> {
-  const contract = testContract();
+  const contract = fixture?.contract ?? testContract();
   const authority = await createAuthority();
   const [server, client] = await Promise.all([authority.issue('library'), authority.issue('edge')]);
   const cancelled: string[] = [];
@@ -109,62 +117,70 @@ export async function startLibrary(
     }
   }
 
-  const upstream = await startUpstream(contract, server, {
-    unary: {
-      GetBook: ({ request }) => ({ id: text(request['id']), title: text(request['name']) }),
-      ListBooks: ({ request }) => ({ books: [], nextPageToken: JSON.stringify(request), titles: ['a', 'b'] }),
-      CreateBook: ({ request }) => ({
-        ...(request['book'] as JsonObject),
-        labels: { requestId: text(request['requestId']) },
-      }),
-      UpdateBook: ({ request }) => ({
-        ...(request['book'] as JsonObject),
-        labels: { mask: text(request['updateMask']) || 'none' },
-      }),
-      Echo: ({ request }) => request,
-      GetFile: ({ request }) => ({
-        contentType: 'text/plain',
-        data: Buffer.from(text(request['path'])).toString('base64'),
-      }),
-      PutFile: ({ request }) => {
-        const file = request['file'] as JsonObject;
-        return { path: `${text(request['path'])} ${text(file['contentType'])} ${text(file['data'])}` };
+  const upstream = await startUpstream(
+    contract,
+    server,
+    fixture?.handlers ?? {
+      unary: {
+        GetBook: ({ request }) => ({ id: text(request['id']), title: text(request['name']) }),
+        ListBooks: ({ request }) => ({
+          books: [],
+          nextPageToken: JSON.stringify(request),
+          titles: ['a', 'b'],
+        }),
+        CreateBook: ({ request }) => ({
+          ...(request['book'] as JsonObject),
+          labels: { requestId: text(request['requestId']) },
+        }),
+        UpdateBook: ({ request }) => ({
+          ...(request['book'] as JsonObject),
+          labels: { mask: text(request['updateMask']) || 'none' },
+        }),
+        Echo: ({ request }) => request,
+        GetFile: ({ request }) => ({
+          contentType: 'text/plain',
+          data: Buffer.from(text(request['path'])).toString('base64'),
+        }),
+        PutFile: ({ request }) => {
+          const file = request['file'] as JsonObject;
+          return { path: `${text(request['path'])} ${text(file['contentType'])} ${text(file['data'])}` };
+        },
+        Fail: ({ request }) => {
+          throw failure(
+            Number(request['code']),
+            text(request['message']),
+            request['status'] as string | undefined,
+          );
+        },
+        Inspect: ({ metadata, deadlineMs, sendMetadata }) => {
+          const answer = new Metadata();
+          answer.add('x-answer', 'one');
+          answer.add('set-cookie', 'a=1');
+          answer.add('set-cookie', 'b=2');
+          answer.add('server', 'upstream');
+          answer.add('access-control-allow-origin', '*');
+          answer.add('x-bytes-bin', Buffer.from([1, 2]));
+          sendMetadata(answer);
+          const sent = Object.entries(metadata.toJSON()).map(([name, values]) => [
+            name,
+            values.map((v) => (Buffer.isBuffer(v) ? v.toString('hex') : v)).join('|'),
+          ]);
+          return {
+            metadata: Object.fromEntries(sent) as JsonObject,
+            deadlineSeconds: (deadlineMs - Date.now()) / 1000,
+          };
+        },
+        Hang: async ({ signal }) => {
+          await once(signal, 'abort');
+          onCancel('Hang');
+          return {};
+        },
       },
-      Fail: ({ request }) => {
-        throw failure(
-          Number(request['code']),
-          text(request['message']),
-          request['status'] as string | undefined,
-        );
-      },
-      Inspect: ({ metadata, deadlineMs, sendMetadata }) => {
-        const answer = new Metadata();
-        answer.add('x-answer', 'one');
-        answer.add('set-cookie', 'a=1');
-        answer.add('set-cookie', 'b=2');
-        answer.add('server', 'upstream');
-        answer.add('access-control-allow-origin', '*');
-        answer.add('x-bytes-bin', Buffer.from([1, 2]));
-        sendMetadata(answer);
-        const sent = Object.entries(metadata.toJSON()).map(([name, values]) => [
-          name,
-          values.map((v) => (Buffer.isBuffer(v) ? v.toString('hex') : v)).join('|'),
-        ]);
-        return {
-          metadata: Object.fromEntries(sent) as JsonObject,
-          deadlineSeconds: (deadlineMs - Date.now()) / 1000,
-        };
-      },
-      Hang: async ({ signal }) => {
-        await once(signal, 'abort');
-        onCancel('Hang');
-        return {};
-      },
+      streams: { WatchBooks: watchBooks },
+      clientStreams: { UploadBooks: uploadBooks },
+      bidi: { Chat: chat },
     },
-    streams: { WatchBooks: watchBooks },
-    clientStreams: { UploadBooks: uploadBooks },
-    bidi: { Chat: chat },
-  });
+  );
   const logger = createLogger({ name: 'edge', level: process.env['LOG_LEVEL'] ?? 'silent' });
   const mesh = createMesh({
     contract,
