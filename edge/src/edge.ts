@@ -12,6 +12,7 @@ import { createHttpServer } from './http/server.ts';
 import type { TlsFiles } from './http/tls-files.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { Rest } from './rest/rest.ts';
+import { createRpcSelect } from './rpc/rpc.ts';
 import { emptyContract } from './schema-source/contract.ts';
 import { buildSchema, type Schema } from './schema.ts';
 
@@ -55,7 +56,7 @@ export interface Edge {
   /** Serves another contract from the next request on. Throws a RouteError, and goes on with the old one. */
   use(contract: Contract): void;
   /** Answers one request of node:http, whatever server it came from; never throws. */
-  handle(request: IncomingMessage, response: ServerResponse): void;
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   /** Opens the port, 0 for any; answers which. Rejects when it cannot be had. */
   listen(host: string, port: number): Promise<number>;
   /**
@@ -83,11 +84,12 @@ export function createEdge(options: EdgeOptions): Edge {
   let schema = contract === undefined ? buildSchema(emptyContract(), schemaOptions) : build(contract);
   let known = contract !== undefined;
   const rest = new Rest({ ...settled, failures });
+  const rpc = createRpcSelect({ ...settled, failures, draining: draining.signal, rest });
   const proxies = trustedProxies(options.trustedProxies ?? []);
   const handle = createHandler({
     schema: () => schema,
     known: () => known,
-    select: () => rest,
+    select: (exchange) => rpc(exchange) ?? rest,
     rest,
     tokens,
     limits,

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { ServiceError } from '@weft/chassis/errors';
 import type { Logger } from '@weft/chassis/logger';
 import type { Exchange } from './http/exchange.ts';
@@ -14,7 +15,10 @@ export function createFailures(logger: Logger, draining: AbortSignal): Failures 
   return {
     of(exchange, error) {
       const { id, target, request, signal } = exchange;
-      const failure = draining.aborted && signal.aborted ? failureOf(goingAway()) : failureOf(error);
+      const failure = overHttp(
+        request,
+        draining.aborted && signal.aborted ? failureOf(goingAway()) : failureOf(error),
+      );
       const line = {
         method: request.method,
         route: target?.label,
@@ -30,6 +34,13 @@ export function createFailures(logger: Logger, draining: AbortSignal): Failures 
       return failure;
     },
   };
+}
+
+/** HTTP/2 has no `connection` header (RFC 9113, 8.2.2). */
+function overHttp({ httpVersionMajor }: IncomingMessage, failure: Failure): Failure {
+  if (httpVersionMajor === 1 || failure.headers['connection'] === undefined) return failure;
+  const { connection: _, ...headers } = failure.headers;
+  return { ...failure, headers };
 }
 
 /** What calls of a process that shuts down are told. */

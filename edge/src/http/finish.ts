@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { cutAnswer } from './cut.ts';
 
 /** Ends an answer; a client that leaves it unread for `slowClientMs` loses its connection. */
 export function finish(
@@ -9,5 +10,10 @@ export function finish(
   response.end(body);
   // Nothing waits in the usual case: the kernel has taken it all. node:http sets its own timeout for
   // the idle connection once the answer is out.
-  if ((response.socket?.writableLength ?? 0) > 0) response.setTimeout(slowClientMs, () => response.destroy());
+  if (unsentBytes(response) > 0) response.setTimeout(slowClientMs, () => cutAnswer(response));
+}
+
+/** Over HTTP/2 what waits on the socket may be of any stream. */
+function unsentBytes(response: ServerResponse): number {
+  return 'stream' in response ? response.writableLength : (response.socket?.writableLength ?? 0);
 }

@@ -50,10 +50,15 @@ export function createHttp2(
   });
   listen(server, serve);
   return {
-    accept: (socket) => void server.emit('connection', socket),
+    accept(socket) {
+      // As node:http does: who ends their side waits for nothing. node:http2 would keep it open.
+      socket.once('end', () => socket.destroy());
+      server.emit('connection', socket);
+    },
     announceEnd() {
       // RFC 9113, 6.8: first the highest possible id, so that streams on their way here are not lost.
-      for (const session of sessions) session.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1);
+      for (const session of sessions)
+        if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1);
     },
     close() {
       closing = true;

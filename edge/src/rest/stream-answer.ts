@@ -104,7 +104,8 @@ function writeHead(
   response.flushHeaders();
 }
 
-async function write(
+/** Writes, and waits until the client has read enough. Throws SlowClient when it does not within `slowClientMs`. */
+export async function write(
   response: ServerResponse,
   text: string | Uint8Array,
   slowClientMs: number,
