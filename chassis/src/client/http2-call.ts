@@ -169,7 +169,8 @@ export abstract class Http2Call {
     carrier?.released();
     if (this.#settled || stream === undefined || carrier === undefined) return;
     const { rstCode } = stream;
-    if (this.trailers !== undefined && rstCode === constants.NGHTTP2_NO_ERROR) this.finish();
+    // What was not read yet is gone with a stream that was cut.
+    if (this.trailers !== undefined && stream.readableEnded) this.finish();
     else if (this.headers === undefined && (this.#unsent || (stream.id ?? 0) > carrier.lastStreamId))
       this.fail(neverSent());
     else if (rstCode !== constants.NGHTTP2_REFUSED_STREAM && carrier.lost) this.fail(lost());

@@ -132,6 +132,27 @@ test('a peer that is frozen is found by its silence, and left', async () => {
   await connection.unary(unary('x'));
 });
 
+test('a stream that is cut after its end was sent, but before it was read, does not end well', async () => {
+  const server = await serve(undefined);
+  const relay = await startRelay(server.port);
+  ends.push(() => relay.close());
+  const connection = open(relay.address);
+  await eventually(() => connection.ready);
+  const { produced } = server.seen;
+  // More than is read ahead, and less than the stream's window: all of it is sent.
+  const request = { ...unary('20 10000'), path: rawPath('down') };
+  const iterator = connection.serverStream(request).messages[Symbol.asyncIterator]();
+  expect(await iterator.next()).toMatchObject({ done: false });
+  await eventually(() => server.seen.produced === produced + 20);
+  await connection.unary(unary('x'));
+  relay.cut();
+  await eventually(() => !connection.ready);
+  const rest = async (): Promise<void> => {
+    while ((await iterator.next()).done !== true);
+  };
+  await expect(rest()).rejects.toMatchObject({ reason: connectionLost });
+});
+
 test('a peer that says nothing is given up after the time to connect, and tried again', async () => {
   let dials = 0;
   const silent = createTcpServer((socket) => {

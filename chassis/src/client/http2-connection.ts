@@ -24,7 +24,7 @@ export interface Http2Options {
 }
 
 /**
- * Connections over node:http2, one session each: a third of grpc-js's cost per call. For upstreams of any kind,
+ * Connections over node:http2, one session each, at less than half of grpc-js's cost per call. For upstreams of any kind,
  * of the mesh or not. Throws where the certificates or keys of `security` cannot be read.
  */
 export function http2Connect(security: Http2Security, options: Http2Options = {}): Connect {
