@@ -59,7 +59,12 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     else if (negated?.kind === 'switch' && value === undefined) take(negated, `--${name}`, 'false');
     else if (reader !== undefined)
       take(reader, `--${name}`, value ?? (rest[0]?.startsWith('--') === true ? undefined : rest.shift()));
-    else faults.push(name === '' ? `${argument} is no flag` : `--${name} is unknown${hint(name)}`);
+    else if (name === '') faults.push(`${argument} is no flag`);
+    else {
+      faults.push(`--${name} is unknown${hint(name)}`);
+      // What follows was meant for it, and is no fault of its own.
+      if (value === undefined && rest[0]?.startsWith('-') === false) rest.shift();
+    }
   }
   return { commands: asked, given, faults };
 }
@@ -80,7 +85,7 @@ function hint(name: string): string {
   const names = [...flags.keys(), ...Object.keys(commands)];
   const near = names
     .map((known) => ({ known, distance: distance(name, known) }))
-    .filter(({ known, distance: far }) => far <= Math.max(1, Math.min(3, known.length / 3)))
+    .filter(({ known, distance: far }) => far <= Math.max(2, Math.min(3, known.length / 3)))
     .sort((a, b) => a.distance - b.distance)[0];
   const inside = near?.known ?? names.find((known) => name.length > 3 && known.split('-').includes(name));
   return inside === undefined ? ' (--help lists all)' : `: do you mean --${inside}?`;

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { fromBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema, type FileDescriptorProto } from '@bufbuild/protobuf/wkt';
-import type { Mesh } from '@weft/chassis/client/mesh';
+import type { CallOptions, Mesh } from '@weft/chassis/client/mesh';
 import { ServiceError } from '@weft/chassis/errors';
 import { ServerReflectionRequest, ServerReflectionResponse } from '@weft/proto/grpc/reflection/v1/reflection';
 import { knownFiles, type Files } from './known-files.ts';
@@ -30,24 +30,24 @@ const mostFiles = 20_000;
  */
 export async function reflect(
   mesh: Pick<Mesh, 'clientStream'>,
-  timeoutMs: number,
+  limits: Pick<CallOptions, 'timeoutMs' | 'signal'>,
   only?: string,
 ): Promise<Reflected> {
   try {
-    return await reflectOver(mesh, 'grpc.reflection.v1', timeoutMs, only);
+    return await reflectOver(mesh, 'grpc.reflection.v1', limits, only);
   } catch (error) {
     if (!(error instanceof ServiceError) || error.code !== 'UNIMPLEMENTED') throw error;
-    return reflectOver(mesh, 'grpc.reflection.v1alpha', timeoutMs, only);
+    return reflectOver(mesh, 'grpc.reflection.v1alpha', limits, only);
   }
 }
 
 async function reflectOver(
   mesh: Pick<Mesh, 'clientStream'>,
   version: string,
-  timeoutMs: number,
+  limits: Pick<CallOptions, 'timeoutMs' | 'signal'>,
   only: string | undefined,
 ): Promise<Reflected> {
-  const conversation = new Conversation(mesh, `/${version}.ServerReflection/ServerReflectionInfo`, timeoutMs);
+  const conversation = new Conversation(mesh, `/${version}.ServerReflection/ServerReflectionInfo`, limits);
   try {
     const services = only === undefined ? await served(conversation) : [only];
     return { services, files: await filesOf(conversation, services) };
@@ -110,8 +110,8 @@ class Conversation {
   readonly #questions = new PassThrough({ objectMode: true });
   readonly #answers: AsyncIterator<Uint8Array>;
 
-  constructor(mesh: Pick<Mesh, 'clientStream'>, path: string, timeoutMs: number) {
-    const { messages } = mesh.clientStream(path, this.#questions, { timeoutMs });
+  constructor(mesh: Pick<Mesh, 'clientStream'>, path: string, limits: CallOptions) {
+    const { messages } = mesh.clientStream(path, this.#questions, limits);
     this.#answers = messages[Symbol.asyncIterator]();
   }
 

@@ -17,7 +17,10 @@ export interface ReflectedTargetOptions {
   /** One service, of which the resolver tells the instances. Default: all that the upstream lists. */
   readonly only?: string;
   readonly connect: Connect;
-  /** How often to ask for changes. Default: when the list of instances changes, and at each reconnection. */
+  /**
+   * How often to ask for changes, beside each reconnection. Default: when the list of instances changes, which
+   * tells of restarts too.
+   */
   readonly everyMs?: number;
   readonly logger: Logger;
   readonly onSchema: (reflected: Reflected) => void;
@@ -95,7 +98,9 @@ export class ReflectedTarget {
     this.#asking = true;
     this.#tell();
     try {
-      const reflected = await reflect(this.#mesh, answerMs, this.#options.only);
+      const { signal } = this.#stop;
+      const limits = { timeoutMs: answerMs, signal };
+      const reflected = await reflect(this.#mesh, limits, this.#options.only);
       this.fault = '';
       this.#failures = 0;
       if (!this.#stop.signal.aborted) this.#options.onSchema(reflected);
@@ -104,6 +109,7 @@ export class ReflectedTarget {
       this.#failures += 1;
     } finally {
       this.#asking = false;
+      this.#tell();
     }
   }
 
@@ -122,7 +128,9 @@ export class ReflectedTarget {
 
   #tell(): void {
     const asked = this.#failures % 2 === 0 ? this.#instances.slice(0, 1) : this.#instances;
-    for (const listener of this.#listeners) listener(asked);
+    // Where its connections need not tell of a restart, there are none between two questions.
+    const kept = this.#asking || this.#options.everyMs !== undefined;
+    for (const listener of this.#listeners) listener(kept ? asked : []);
   }
 
   /** Connections that tell when they are up again: behind them may be another upstream than before. */
