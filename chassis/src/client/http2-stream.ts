@@ -10,7 +10,7 @@ import { frameMessage } from './message-framing.ts';
 type Result = IteratorResult<Uint8Array, undefined>;
 
 /** So much is read ahead of the reader. The rest waits in the stream's window, and then with its sender. */
-const readAheadBytes = 64 * 1024;
+const readAheadBytes = 32 * 1024;
 
 /** A call that streams its answers, its requests, or both. */
 export class Http2StreamCall extends Http2Call {

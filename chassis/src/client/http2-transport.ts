@@ -5,8 +5,11 @@ import { constantHeaders } from './http2-headers.ts';
 import { Keepalive, type KeepaliveTimes } from './http2-keepalive.ts';
 import type { Dialer } from './http2-security.ts';
 
-/** A slow reader keeps at most so much of a stream in memory, beside what is read ahead for it. */
-const streamWindowBytes = 256 * 1024;
+/**
+ * What a slow reader keeps in memory of a stream, beside what is read ahead for it: twice HTTP/2's default, as it
+ * also bounds a stream's rate (at 1 ms to the instance and back, 128 MB/s).
+ */
+const streamWindowBytes = 128 * 1024;
 /** Of all streams together: Node gives it back as bytes arrive, so that no stream can hold up others. */
 const sessionWindowBytes = 8 * 1024 * 1024;
 

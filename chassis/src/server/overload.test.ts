@@ -5,7 +5,7 @@ import { goodputOf, startOverload, type Overload } from './overload.test.support
 // PROVE=1: a minute of overload, and server and load each pinned to a core.
 const prove = process.env['PROVE'] === '1';
 const workMs = 20;
-const permits = prove ? 12 : 8;
+const permits = prove ? 12 : 4;
 const capacity = (permits * 1000) / workMs;
 const overloadMs = prove ? 60_000 : 2_500;
 
@@ -36,22 +36,24 @@ test(
   'at three times its capacity a server keeps its goodput, serves what matters most, and recovers',
   async () => {
     const slots = await overload.play([
-      { ms: 500, rates: { work: capacity / 2 } },
-      { ms: 1_500, rates: { work: capacity * 1.2 } },
+      { ms: 1_250, rates: { work: capacity * 1.2 } },
       { ms: overloadMs, rates: { undo: capacity / 10, work: capacity * 1.9, report: capacity } },
-      { ms: 2_000, rates: { work: capacity * 0.7 } },
+      { ms: 1_000, rates: { work: capacity * 1.2 } },
+      { ms: 1_500, rates: { work: capacity * 0.7 } },
     ]);
-    const [, , during = [], after = []] = [0, 1, 2, 3].map((phase) =>
+    const [before = [], during = [], between = [], after = []] = [0, 1, 2, 3].map((phase) =>
       slots.filter((slot) => slot.phase === phase),
     );
-    const peak = peakOf(slots);
+    // On a machine that is busy with more than this the best second was a quiet one, and says less.
+    const full = mean([...before, ...between].map((slot) => goodputOf(slot)));
+    const peak = prove ? peakOf(slots) : full;
     const goodput = mean(during.map((slot) => goodputOf(slot)));
     const offered = 4 * mean(during.map((slot) => slot.offered));
     if (prove) {
       const p99 = Math.max(...during.map((slot) => slot.p99));
       process.stdout.write(`${JSON.stringify({ peak, offered, goodput, p99 })}\n`);
     }
-    expect(offered).toBeGreaterThan(capacity * 2.4);
+    expect(offered).toBeGreaterThan(peak * 2);
     expect(goodput).toBeGreaterThan(peak * 0.8);
 
     expect(endedWith(during, 'RESOURCE_EXHAUSTED')).toBeGreaterThan(capacity);

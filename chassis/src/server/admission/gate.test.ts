@@ -26,6 +26,7 @@ function playedGate(options: { maxStreams?: number } = {}) {
     clock: {
       now: () => now,
       epoch: () => now,
+      utilization: () => 0,
       soon: (work) => turns.push(work),
       later: (work, ms) => timers.push({ at: now + ms, work }),
     },

@@ -40,6 +40,8 @@ export interface GateClock {
   now(): number;
   /** Milliseconds since the epoch. */
   epoch(): number;
+  /** The event loop's since it was last asked: 1 when it never waited for anything. */
+  utilization(): number;
   /** After this turn of the event loop. */
   soon(work: () => void): void;
   /** After so many milliseconds; keeps no process alive. */
@@ -47,16 +49,28 @@ export interface GateClock {
 }
 
 const tickMs = 100;
+const busyShare = 0.8;
 const streamBeginningMs = 1_000;
 const shortestPushbackMs = 50;
 const longestPushbackMs = 1_000;
 
-const realClock: GateClock = {
+const realClock = (): GateClock => ({
+  utilization: utilizationMeter(),
   now: () => performance.now(),
   epoch: () => Date.now(),
   soon: (work) => void setImmediate(work),
   later: (work, ms) => void setTimeout(work, ms).unref(),
-};
+});
+
+function utilizationMeter(): () => number {
+  let before = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, before);
+    before = now;
+    return utilization;
+  };
+}
 
 /**
  * Lets calls in as far as the limit and their priority allow, keeps some waiting for a moment, and refuses
@@ -88,7 +102,7 @@ export class Gate<C extends Entrant> {
 
   constructor(options: GateOptions<C>) {
     this.#options = options;
-    this.#clock = options.clock ?? realClock;
+    this.#clock = options.clock ?? realClock();
     this.maxStreams = options.maxStreams ?? 10_000;
     this.#limit = new AdaptiveLimit(options, this.#clock.now());
     this.#line = new WaitingLine(this.#clock.now());
@@ -215,7 +229,7 @@ export class Gate<C extends Entrant> {
 
   #tick(due: number): void {
     const now = this.#clock.now();
-    this.#limit.tick(now, now - due);
+    this.#limit.tick(now, now - due, this.#clock.utilization() > busyShare);
     for (const call of this.#beginning)
       if (call.slotSince !== undefined && now - call.slotSince > streamBeginningMs) this.begun(call);
     this.#admitWaiting(now);

@@ -86,22 +86,25 @@ test('a limit that nobody reaches stays, however slow the calls become', () => {
   expect(slow?.limits.at(-1)).toBe(100);
 });
 
-test("the event loop's delay alone cuts a limit that is in use, and no other", () => {
-  const steps = (inFlight: number, lagMs: number): AdaptiveLimit => {
+test('the delay of a busy event loop alone cuts a limit that is in use; of an idle one it excuses calls', () => {
+  const steps = (inFlight: number, lagMs: number, busy = true, callMs = 5): AdaptiveLimit => {
     const limit = new AdaptiveLimit({}, 0);
     const baseline = new Baseline();
     for (let now = 0; now < 900; now += 100) {
       for (let i = 0; i < 20; i += 1) {
         limit.started(inFlight);
-        limit.finished(baseline, now - 5, now, inFlight, false);
+        limit.finished(baseline, now - (now < 300 ? 5 : callMs), now, inFlight, false);
       }
-      limit.tick(now, lagMs);
+      limit.tick(now, lagMs, busy);
     }
     return limit;
   };
   expect(steps(100, 0).limit).toBeGreaterThan(130);
   expect(steps(100, 300).limit).toBeLessThan(25);
   expect(steps(10, 300).limit).toBe(100);
+  // The machine kept the loop waiting, and with it the calls: they would not be quicker for being fewer.
+  expect(steps(100, 60, true, 60).limit).toBeLessThan(60);
+  expect(steps(100, 60, false, 60).limit).toBeGreaterThan(100);
 });
 
 test('calls that fail quickly say nothing of how busy the server is', () => {
@@ -112,7 +115,7 @@ test('calls that fail quickly say nothing of how busy the server is', () => {
       limit.finished(baseline, now - 20, now, 5, false);
       limit.finished(baseline, now - 0.1, now, 5, true);
     }
-    limit.tick(now, 0);
+    limit.tick(now, 0, false);
   }
   expect(baseline.ms).toBeCloseTo(20, 0);
 });

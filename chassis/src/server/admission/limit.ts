@@ -46,6 +46,7 @@ export class AdaptiveLimit {
   #peak = 0;
   #bound = false;
   #lagMs = 0;
+  #excusedMs = 0;
   #latencyMs = 0;
   #probe: Probe | undefined;
   #probeAt: number;
@@ -98,12 +99,17 @@ export class AdaptiveLimit {
     this.#sum += ms;
     if (allowedMs === undefined) return;
     this.#spent += ms;
-    this.#allowed += allowedMs;
+    this.#allowed += allowedMs + this.#excusedMs;
   }
 
-  /** To be called about every 100 ms while there are calls; `lagMs`: how late that was. */
-  tick(now: number, lagMs: number): void {
-    this.#lagMs = (this.#lagMs + Math.max(0, lagMs)) / 2;
+  /**
+   * To be called about every 100 ms while there are calls; `lagMs`: how late that was. Where the event loop
+   * was not `busy` all the while, it was the machine that kept it waiting: fewer calls would change nothing,
+   * so the calls are excused for so much.
+   */
+  tick(now: number, lagMs: number, busy: boolean): void {
+    this.#lagMs = (this.#lagMs + (busy ? Math.max(0, lagMs) : 0)) / 2;
+    this.#excusedMs = (this.#excusedMs + (busy ? 0 : Math.max(0, lagMs))) / 2;
     if (this.#probe !== undefined) {
       if (this.#probe.done(now)) this.#endProbe(now, this.#probe);
       return;

@@ -13,6 +13,7 @@ export class Timeline implements GateClock {
   /** The next one last. */
   readonly #events: Event[] = [];
   now = (): number => this.#time;
+  utilization = (): number => (this.lagMs > 0 ? 1 : 0);
   epoch = (): number => this.#time;
   soon = (work: () => void): void => this.at(this.#time, work);
   later = (work: () => void, ms: number): void => this.at(this.#time + ms + this.lagMs, work);
