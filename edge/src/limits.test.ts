@@ -71,6 +71,20 @@ test('Expect: 100-continue is answered only for a body that will be read', async
   expect(await raw(library.port, head(1e9))).toMatch(/^HTTP\/1.1 413/);
 });
 
+test('a body that is asked for behind another request is asked for in its turn', async () => {
+  const second =
+    'PUT /v1/files/a HTTP/1.1\r\nhost: x\r\nconnection: close\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n{}';
+  const read = 'GET /v1/files/b HTTP/1.1\r\nhost: x\r\n\r\n';
+  const answers = (await raw(library.port, read + second)).split(/(?=HTTP\/1\.1 )/);
+  expect(answers.map((answer) => answer.slice(9, 12)).filter((status) => status !== '100')).toEqual([
+    '200',
+    '200',
+  ]);
+  expect(answers[0]).toMatch(/\r\n\r\nb$/);
+  const old = second.replace('HTTP/1.1', 'HTTP/1.0');
+  expect(await raw(library.port, old)).toMatch(/^HTTP\/1\.1 200/);
+});
+
 test('an upstream that is away is UNAVAILABLE, without a word about its address', async () => {
   const away = await start();
   away.stopUpstream();

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import { ClientGone, hasBody, isGzip, notGzip, release } from './body.ts';
+import { askForBody } from './continue.ts';
 
 type Result = IteratorResult<Buffer, undefined>;
 
@@ -15,7 +16,7 @@ export function bodyChunks(
 ): AsyncIterableIterator<Buffer> {
   if (!hasBody(request)) return new NoChunks();
   const compressed = isGzip(request);
-  if (request.headers.expect !== undefined) response.writeContinue();
+  askForBody(request, response);
   return new BodyChunks(request, response, compressed);
 }
 

@@ -3,6 +3,7 @@ import type { Http2ServerRequest } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { Limits } from '../limits.ts';
+import { askForBody } from './continue.ts';
 import { HttpFault } from './faults.ts';
 
 const none = Buffer.alloc(0);
@@ -28,7 +29,7 @@ export async function readBody(
   const compressed = isGzip(request);
   const { requestBytes, decompressedBytes } = limits;
   if (Number(request.headers['content-length'] ?? 0) > requestBytes) throw tooLarge(request, requestBytes);
-  if (request.headers.expect !== undefined) response.writeContinue();
+  askForBody(request, response);
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const source = compressed ? request.pipe(createGunzip()) : request;
   const chunks: Buffer[] = [];

@@ -88,9 +88,10 @@ function addPrefixed(metadata: Metadata, name: string, value: string, stripped: 
 export function addMetadata(metadata: Metadata, name: string, value: string): void {
   if (!/^[0-9a-z_.-]+$/.test(name)) return;
   if (name.endsWith('-bin')) addBinary(metadata, name, value);
+  else if (!/^[\x20-\x7e]*$/.test(value)) return;
   // Node itself goes by the first of several authorization headers, so no other one may follow it.
   else if (name === 'authorization') metadata.set(name, metadata.get(name)[0] ?? value);
-  else if (/^[\x20-\x7e]*$/.test(value)) metadata.add(name, value);
+  else metadata.add(name, value);
 }
 
 /** Padding is optional, and a comma separates values (gRPC over HTTP/2, "Custom-Metadata"). */

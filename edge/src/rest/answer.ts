@@ -35,5 +35,6 @@ export function readHttpBody(
 ): { readonly contentType: string; readonly data: Uint8Array } {
   const bytes = rule.responseBody === undefined ? message : messageField(message, rule.responseBody.number);
   const { contentType, data } = HttpBody.decode(bytes);
-  return { contentType: contentType === '' ? 'application/octet-stream' : contentType, data };
+  // What no header can hold, line breaks above all, is no type.
+  return { contentType: /^[\x20-\x7e]+$/.test(contentType) ? contentType : 'application/octet-stream', data };
 }

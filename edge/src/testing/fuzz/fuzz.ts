@@ -1,0 +1,211 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { defaultLimits } from '../../limits.ts';
+import { buildSchema } from '../../schema.ts';
+import { testContract } from '../schema.ts';
+import { readAnswer, type RawAnswer } from './answers.ts';
+import { closing, InputError, pipelined } from './clients.ts';
+import type { Held } from './edge-process.ts';
+import { brokenHttp1, brokenHttp2, http2Failures } from './framing.ts';
+import { Random } from './random.ts';
+import { Requests } from './requests.ts';
+
+export interface FuzzOptions {
+  readonly seed: number;
+  /** The first input. Each follows from the seed and its number alone. */
+  readonly from: number;
+  readonly runs: number;
+}
+
+export interface FuzzResult {
+  /** The first ones, each with how to send its input again. */
+  readonly failures: readonly string[];
+  /** One line for people. */
+  readonly figures: string;
+  /** How much the heap of the edge grew from the middle to the end. */
+  readonly grownBytes: number;
+  /** How many more sockets, timers and requests it had open at the end than in the middle. */
+  readonly leftOpen: number;
+}
+
+const batch = 50;
+const connections = 4;
+const mostFailures = 5;
+/** Of each batch: bytes that are sent on a connection of their own. */
+const broken = { http1: 3, http2: 2 };
+
+/**
+ * Sends inputs to an edge of the test contract, in a process of its own: requests made from the contract, and
+ * bytes that are no HTTP. An input fails when the edge answers 5xx (its upstream never does), not at all, or
+ * in a body that is not what it says; when a connection stays open after its client has ended it; or when the
+ * edge ends.
+ */
+export async function fuzz({ seed, from, runs }: FuzzOptions): Promise<FuzzResult> {
+  const contract = testContract();
+  const requests = new Requests(
+    buildSchema(contract, { emitDefaults: true, limits: defaultLimits, knowsUsers: true }),
+  );
+  const edge = await startEdge(contract.bytes);
+  const statuses = new Map<number, number>();
+  const failures: string[] = [];
+  const startedAt = Date.now();
+  const to = from + runs;
+
+  const failed = (index: number, problem: unknown): void => {
+    const again = `FUZZ_SEED=${seed} FUZZ_FROM=${index} FUZZ_RUNS=1`;
+    failures.push(
+      `${problem instanceof Error ? problem.message : String(problem)} (${again}): ${shown(index)}`,
+    );
+  };
+  const isBroken = (index: number): 'http1' | 'http2' | undefined => {
+    const place = index % batch;
+    if (place < broken.http1) return 'http1';
+    return place < broken.http1 + broken.http2 ? 'http2' : undefined;
+  };
+  const make = (index: number): Buffer => {
+    const random = new Random(seed, index);
+    if (isBroken(index) === 'http1') return brokenHttp1(random);
+    if (isBroken(index) === 'http2') return brokenHttp2(random);
+    return requests.make(random).bytes;
+  };
+  const shown = (index: number): string => JSON.stringify(make(index).toString('latin1').slice(0, 2_000));
+
+  async function sendBroken(index: number): Promise<void> {
+    try {
+      const answer = await closing(edge.port, make(index));
+      const problem = isBroken(index) === 'http2' ? http2Failures(answer)[0] : http1Failure(answer);
+      if (problem !== undefined) failed(index, problem);
+    } catch (error) {
+      failed(index, error);
+    }
+  }
+
+  async function sendRequests(indexes: readonly number[]): Promise<void> {
+    const sent = indexes.map((index) => requests.make(new Random(seed, index)));
+    try {
+      await pipelined(edge.port, sent, (place, answer) => {
+        statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+        const problem = problemOf(answer);
+        if (problem !== undefined) failed(indexes[place] ?? -1, problem);
+      });
+    } catch (error) {
+      failed(error instanceof InputError ? (indexes[error.index] ?? -1) : -1, error);
+    }
+  }
+
+  let next = from;
+  async function work(until: number): Promise<void> {
+    while (next < until && failures.length < mostFailures && !edge.ended()) {
+      const first = next;
+      next = Math.min(until, first - (first % batch) + batch);
+      const indexes = Array.from({ length: next - first }, (_, place) => first + place);
+      await sendRequests(indexes.filter((index) => isBroken(index) === undefined));
+      for (const index of indexes) if (isBroken(index) !== undefined) await sendBroken(index);
+    }
+  }
+  const workUntil = (until: number) => Promise.all(Array.from({ length: connections }, () => work(until)));
+
+  try {
+    await workUntil(from + Math.floor(runs / 2));
+    const middle = await edge.held();
+    await workUntil(to);
+    const end = await edge.held();
+    if (edge.ended()) failures.push(`the edge ended: ${edge.lastWords()}`);
+    const seconds = (Date.now() - startedAt) / 1000;
+    return {
+      failures,
+      grownBytes: end.heapBytes - middle.heapBytes,
+      leftOpen: end.resources - middle.resources,
+      figures:
+        `figures: ${next - from} inputs, seed ${seed}, ${seconds.toFixed(1)} s; ` +
+        `heap ${mib(middle.heapBytes)} → ${mib(end.heapBytes)} MiB, resident ${mib(end.residentBytes)} MiB; ` +
+        [...statuses]
+          .sort(([a], [b]) => a - b)
+          .map(([status, count]) => `${status}: ${count}`)
+          .join(', '),
+    };
+  } finally {
+    edge.stop();
+  }
+}
+
+function http1Failure(bytes: Buffer): string | undefined {
+  for (let rest = bytes; rest.length > 0;) {
+    const answer = readAnswer(rest, false);
+    // What was cut by the end of the connection is not looked at.
+    if (answer === undefined) return undefined;
+    if (answer.status >= 500 && answer.status !== 501) return `answered ${answer.status}`;
+    rest = rest.subarray(answer.end);
+  }
+  return undefined;
+}
+
+function problemOf({ status, headers, body }: RawAnswer): string | undefined {
+  const grpc = headers.get('grpc-status');
+  // UNIMPLEMENTED, for a compression that is unknown, is Connect's word for the client's fault.
+  if (status >= 500 && status !== 501) return `answered ${status}: ${body.toString('utf8', 0, 300)}`;
+  // UNKNOWN, INTERNAL and DATA_LOSS.
+  if (grpc === '2' || grpc === '13' || grpc === '15') return `answered grpc-status ${grpc}`;
+  if (headers.get('content-type') !== 'application/json' || body.length === 0) return undefined;
+  try {
+    JSON.parse(body.toString('utf8'));
+    return undefined;
+  } catch {
+    return headers.has('content-encoding')
+      ? undefined
+      : `a body that is no JSON: ${body.toString('utf8', 0, 300)}`;
+  }
+}
+
+const mib = (bytes: number): string => (bytes / 1024 / 1024).toFixed(1);
+
+interface EdgeProcess {
+  readonly port: number;
+  ended(): boolean;
+  lastWords(): string;
+  held(): Promise<Held>;
+  stop(): void;
+}
+
+async function startEdge(descriptors: Uint8Array): Promise<EdgeProcess> {
+  const child = fork(fileURLToPath(new URL('edge-process.ts', import.meta.url)), {
+    execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning'],
+    env: { PATH: process.env['PATH'] ?? '' },
+    serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  let words = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => (words = (words + chunk.toString()).slice(-4_000)));
+  child.send(descriptors);
+  try {
+    const port = (await answerOf(child)) as number;
+    return {
+      port,
+      ended: () => child.exitCode !== null || child.signalCode !== null,
+      lastWords: () => words,
+      async held() {
+        if (child.exitCode !== null) return { heapBytes: 0, residentBytes: 0, resources: 0 };
+        child.send('what do you hold?');
+        return (await answerOf(child)) as Held;
+      },
+      stop: () => void child.kill(),
+    };
+  } catch (error) {
+    child.kill();
+    throw new Error(`the edge did not start: ${words}`, { cause: error });
+  }
+}
+
+async function answerOf(child: ChildProcess): Promise<unknown> {
+  const ended = new AbortController();
+  const end = (): void => ended.abort(new Error('the edge ended'));
+  child.once('exit', end);
+  try {
+    const [message] = (await once(child, 'message', { signal: ended.signal })) as unknown[];
+    return message;
+  } finally {
+    child.off('exit', end);
+  }
+}
