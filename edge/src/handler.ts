@@ -13,6 +13,8 @@ import { HttpFault } from './http/faults.ts';
 import type { RateLimits } from './http/rate-limits.ts';
 import { createRequestObserver } from './http/telemetry.ts';
 import type { Limits } from './limits.ts';
+import type { Page } from './pages/pages.ts';
+import { sendPage } from './pages/send-page.ts';
 import type { Protocol } from './protocol.ts';
 import { SlowClient } from './rest/stream-answer.ts';
 import type { Schema } from './schema.ts';
@@ -57,6 +59,8 @@ export function createHandler(options: HandlerOptions): Handle {
     // Before any token is looked at: to verify one costs more than to make one up.
     await rates?.ofAddress(exchange);
     checkTarget(exchange.request.url ?? '', limits.urlBytes);
+    const page = pageOf(exchange);
+    if (page !== undefined) return sendPage(page, exchange, limits.slowClientMs);
     const target = exchange.protocol.match(exchange);
     if (target === undefined) return;
     exchange.target = target;
@@ -104,6 +108,10 @@ export function createHandler(options: HandlerOptions): Handle {
     });
     void context.with(observed.context, () => run(exchange, gone));
   };
+}
+
+function pageOf({ request, path, schema }: Exchange): Page | undefined {
+  return request.method === 'GET' || request.method === 'HEAD' ? schema.pages(path) : undefined;
 }
 
 /** Answers a failure, or cuts the connection where an answer has begun already. */

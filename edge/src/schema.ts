@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { JsonPrinter } from './codec/message-to-json.ts';
 import type { Limits } from './limits.ts';
+import { createPages, type Pages } from './pages/pages.ts';
 import { ErrorPrinter } from './rest/error-body.ts';
 import { buildRoutes, type Routes } from './routing/routes.ts';
 
@@ -19,6 +20,8 @@ export interface Schema {
   readonly open: boolean;
   readonly printer: JsonPrinter;
   readonly errors: ErrorPrinter;
+  /** `/openapi.json` and `/docs`, but for those that a rule of the contract takes. */
+  readonly pages: Pages;
 }
 
 export interface SchemaOptions {
@@ -51,7 +54,14 @@ export function buildSchema(contract: Contract, options: SchemaOptions): Schema 
       maxDepth: options.limits.jsonDepth * 3,
     }),
     errors: new ErrorPrinter(withDetailTypes(contract)),
+    pages: pagesOf(served, routes),
   };
+}
+
+function pagesOf(contract: Contract, routes: Routes): Pages {
+  const pages = createPages(contract, routes);
+  const taken = new Set(routes.list.map(({ rule }) => rule.template.text));
+  return (path) => (taken.has(path) ? undefined : pages(path));
 }
 
 function isForClients({ access }: MethodRule): boolean {

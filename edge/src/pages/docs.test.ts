@@ -4,14 +4,13 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { buildRoutes } from '../routing/routes.ts';
 import { startBrowser } from '../testing/chromium.ts';
-import { openPage, startExplorer, type Explorer } from '../testing/explorer.ts';
+import { openPage, startExplorer } from '../testing/explorer.ts';
 import { startLibrary, type Library } from '../testing/library.ts';
 import { contractOf } from '../testing/schema.ts';
 
 const run = promisify(execFile);
 
 let library: Library;
-let explorer: Explorer;
 let browser: Browser;
 let url: string;
 let page: Page;
@@ -20,15 +19,12 @@ const complaints: string[] = [];
 
 beforeAll(async () => {
   [library, browser] = await Promise.all([startLibrary(), startBrowser()]);
-  const { edge } = library;
-  explorer = await startExplorer(edge.schema.contract, (request, response) => edge.handle(request, response));
-  ({ url } = explorer);
+  ({ url } = library);
   page = await openPage(browser, `${url}/docs`, complaints);
 });
 
 afterAll(async () => {
   await browser?.close();
-  explorer?.stop();
   await library?.stop();
   expect(complaints).toEqual([]);
 });
@@ -50,6 +46,7 @@ const command = (name: string) => page.getByRole('region', { name: `As ${name}`,
 
 test('the page lists every operation, and the search narrows the list', async () => {
   const links = page.locator('nav li:visible');
+  await links.first().waitFor();
   expect(await links.count()).toBe(buildRoutes(library.edge.schema.contract).list.length);
   await page.getByRole('searchbox').fill('update PATCH');
   expect(await links.allInnerTexts()).toEqual([expect.stringContaining('/v1/books/{id}')]);

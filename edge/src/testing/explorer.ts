@@ -3,9 +3,11 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Contract } from '@weft/chassis/contract';
 import type { Browser, Page } from 'playwright-core';
-import { createPages } from '../pages/pages.ts';
-import { sendPage } from '../pages/send-page.ts';
-import { buildRoutes } from '../routing/routes.ts';
+import { createMesh } from '@weft/chassis/client/mesh';
+import { http2Connect } from '@weft/chassis/client/http2-connection';
+import { staticResolver } from '@weft/chassis/discovery/listed';
+import { createLogger } from '@weft/chassis/logger';
+import { createEdge } from '../edge.ts';
 
 export interface Explorer {
   /** Where it is, without a slash at the end. */
@@ -13,18 +15,21 @@ export interface Explorer {
   stop(): void;
 }
 
-/** Serves the pages of a contract below a prefix, and what is no page by `api`. */
+/** An edge's pages of a contract below a prefix; what is no page is answered by `api`. */
 export async function startExplorer(
   contract: Contract,
   api: RequestListener,
   prefix = '',
 ): Promise<Explorer> {
-  const pages = createPages(contract, buildRoutes(contract));
+  const logger = createLogger({ name: 'edge', level: 'silent' });
+  const resolver = staticResolver(new Map(), contract);
+  const mesh = createMesh({ contract, resolver, connect: http2Connect({ kind: 'plaintext' }), logger });
+  const edge = createEdge({ contract, mesh, logger });
   const server: Server = createServer((request, response) => {
     request.url = request.url?.slice(prefix.length) ?? '';
-    const found = pages(request.url.replace(/\?.*/s, ''));
-    if (found === undefined) return api(request, response);
-    sendPage(found, request, response);
+    const isPage = edge.schema.pages(request.url.replace(/\?.*/s, '')) !== undefined;
+    if (isPage) edge.handle(request, response);
+    else api(request, response);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
