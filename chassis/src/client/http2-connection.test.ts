@@ -195,6 +195,26 @@ test('calls in flight are lost where the instance ends the session with an error
   await eventually(() => connection.ready);
 });
 
+test('an instance that finds the pings too many is pinged half as often', async () => {
+  const server = createServer();
+  ends.push(() => server.close());
+  const waits: number[] = [];
+  server.on('session', (session) => {
+    const since = performance.now();
+    session.once('ping', () => {
+      waits.push(performance.now() - since);
+      session.goaway(11);
+    });
+    ends.push(() => session.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  open(addressOf(server), plaintext, { keepaliveMs: 40 });
+  await eventually(() => waits.length >= 3);
+  // Timers may fire a little early.
+  expect(waits.slice(0, 3).map((ms, i) => ms >= 38 * 2 ** i)).toEqual([true, true, true]);
+});
+
 test('TLS checks the name and the authority of the upstream', async () => {
   const [authority, other] = [await createAuthority(), await createAuthority()];
   const own = await tlsIdentity(authority, 'raw');
