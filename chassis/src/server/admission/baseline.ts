@@ -49,7 +49,7 @@ export class Baseline {
       this.#move(mean, window === 'probed' ? Math.min(1, count / 10) : Math.min(0.2, count / 50));
     else if (window === 'probed') this.#move(mean, Math.min(1, count / 10));
     else if (window === 'free')
-      this.#move(mean, this.#seen < settled ? count / this.#seen : Math.min(0.05, count / 50));
+      this.#move(mean, this.#seen < settled ? count / this.#seen : Math.min(0.02, count / 50));
   }
 
   /** Leaves out what was added since the last window. */

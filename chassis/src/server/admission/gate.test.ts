@@ -70,8 +70,8 @@ test('BATCH is let in up to 70% of the limit, USER up to 90%, CRITICAL up to it 
   expect(events().at(-1)).toBe('refuse b8');
   for (let i = 1; i <= 3; i += 1) arrive(`u${i}`);
   expect(events()).toEqual(['run u1', 'run u2']); // u3 waits.
-  for (let i = 1; i <= 4; i += 1) arrive(`c${i}`, 'CRITICAL');
-  expect(events()).toEqual(['run c1', 'run c2', 'run c3']);
+  for (let i = 1; i <= 6; i += 1) arrive(`c${i}`, 'CRITICAL'); // c6 waits.
+  expect(events()).toEqual(['run c1', 'run c2', 'run c3', 'run c4', 'run c5']);
 });
 
 test('a slot is free when the turn of the event loop is over, and goes to who waits', () => {
@@ -116,7 +116,7 @@ test('under overload the newest goes first, and what waits longer than 10 ms is 
 
 test('a critical call goes before those that wait', () => {
   const { gate, arrive, events, turn } = playedGate();
-  const running = Array.from({ length: 12 }, (_, i) => arrive(`r${i}`, 'CRITICAL'));
+  const running = Array.from({ length: 14 }, (_, i) => arrive(`r${i}`, 'CRITICAL'));
   arrive('user');
   arrive('critical', 'CRITICAL');
   events();

@@ -105,8 +105,8 @@ export class Gate<C extends Entrant> {
     this.#clock = options.clock ?? realClock();
     this.maxStreams = options.maxStreams ?? 10_000;
     this.#limit = new AdaptiveLimit(options, this.#clock.now());
-    this.#line = new WaitingLine(this.#clock.now());
-    this.#urgent = new WaitingLine(this.#clock.now());
+    this.#line = new WaitingLine(this.#clock.now(), 100, 10);
+    this.#urgent = new WaitingLine(this.#clock.now(), 1_000, 1_000);
   }
 
   get limit(): number {

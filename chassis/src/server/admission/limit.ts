@@ -144,11 +144,18 @@ export class AdaptiveLimit {
   }
 
   #endProbe(now: number, probe: Probe): void {
-    for (const baseline of this.#seen) baseline.fold('probed');
+    let lower = false;
+    for (const baseline of this.#seen) {
+      const before = baseline.ms ?? 0;
+      baseline.fold('probed');
+      lower ||= (baseline.ms ?? 0) < before * 0.8;
+    }
     this.#probe = undefined;
     this.#limitAtProbe = this.#limit;
     this.#probeAt = now + Math.max(probeEveryMs, 20 * probe.lasted(now));
-    this.#probeEarliest = now + Math.max(probeGapMs, 20 * probe.lasted(now));
+    this.#probeEarliest = now + Math.max(probeGapMs, 5 * probe.lasted(now));
+    // A quarter still queued, it seems: the next one shows more of the truth.
+    if (lower) this.#probeAt = this.#probeEarliest;
     this.#reset(now);
   }
 
@@ -168,6 +175,6 @@ export class AdaptiveLimit {
   }
 }
 
-const firstProbeMs = 1_000;
+const firstProbeMs = 500;
 const probeEveryMs = 10_000;
-const probeGapMs = 2_000;
+const probeGapMs = 1_000;

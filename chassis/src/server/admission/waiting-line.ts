@@ -1,11 +1,7 @@
-/** Longest wait while the line was empty within this time; else it is overload, and only short waits are worth it. */
-const calmMs = 100;
-const busyMs = 10;
-
 /**
- * A bounded line for bursts. As long as it empties now and then, it is first in, first out, for 100 ms at
- * most. When it has not been empty for that long, the server is overloaded: then the newest goes first and
- * a wait of 10 ms is the longest, so that what is served is still wanted (CoDel and adaptive LIFO: Maurer,
+ * A line for bursts. As long as it empties now and then, it is first in, first out, for `calmMs` at most.
+ * When it has not been empty for that long, the server is overloaded: then the newest goes first and
+ * a wait of `busyMs` is the longest, so that what is served is still wanted (CoDel and adaptive LIFO: Maurer,
  * "Fail at Scale", ACM Queue 2015). Times are milliseconds of any steady clock.
  */
 export class WaitingLine<T> {
@@ -14,8 +10,13 @@ export class WaitingLine<T> {
   #emptyAt: number;
   #expiredAt = -Infinity;
 
-  constructor(now: number) {
+  readonly #calmMs: number;
+  readonly #busyMs: number;
+
+  constructor(now: number, calmMs: number, busyMs: number) {
     this.#emptyAt = now;
+    this.#calmMs = calmMs;
+    this.#busyMs = busyMs;
   }
 
   get length(): number {
@@ -24,7 +25,7 @@ export class WaitingLine<T> {
 
   push(item: T, now: number): void {
     // Empty because nobody could wait any longer is not empty.
-    if (this.#entries.length === 0 && now - this.#expiredAt > calmMs) this.#emptyAt = now;
+    if (this.#entries.length === 0 && now - this.#expiredAt > this.#calmMs) this.#emptyAt = now;
     this.#entries.push({ item, since: now });
   }
 
@@ -38,7 +39,7 @@ export class WaitingLine<T> {
   /** The one that has waited longest, if it has waited too long. */
   expired(now: number): T | undefined {
     const oldest = this.#entries[0];
-    if (oldest === undefined || now - oldest.since <= (this.#overloaded(now) ? busyMs : calmMs))
+    if (oldest === undefined || now - oldest.since <= (this.#overloaded(now) ? this.#busyMs : this.#calmMs))
       return undefined;
     this.#entries.shift();
     this.#expiredAt = now;
@@ -46,6 +47,6 @@ export class WaitingLine<T> {
   }
 
   #overloaded(now: number): boolean {
-    return now - this.#emptyAt > calmMs;
+    return now - this.#emptyAt > this.#calmMs;
   }
 }
