@@ -2,7 +2,7 @@
 # ETCD_PORT, ETCD_PEER_PORT, DATABASE_PORT; ETCD_URL and DATABASE_ADMIN_URL for servers that run already;
 # WEFT_FOLDER (.weft) for a second system beside the first.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean call load demo test check generate build format docs bench
+.PHONY: help up down status logs clean call load demo test prove check generate build format docs bench
 
 WEFT := sh tools/bootstrap.sh
 # A program of node_modules, under the right Node.
@@ -43,6 +43,10 @@ load: ## orders and reads at a steady rate: RATE=50 SECONDS=60
 test: ## every test, on its own etcd and database; one package: ONLY=services/catalog
 	@$(WEFT) servers
 	@NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' $(RUN) jest $(ONLY)
+
+prove: ## the full figures of every promise, a table at the end; one of them: ONLY=edge
+	@$(WEFT) servers
+	@$(RUN) node tools/dist/prove.js $(ONLY)
 
 check: ## what CI runs: format, lint, types, contracts, lockfile, every test
 	@$(WEFT) prepare

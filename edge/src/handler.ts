@@ -7,7 +7,7 @@ import { checkAccess } from './http/access.ts';
 import { liftArrivalLimit } from './http/arrival.ts';
 import { ClientGone } from './http/body.ts';
 import type { Cors } from './http/cors.ts';
-import { cutAnswer } from './http/cut.ts';
+import { cutAnswer, wasCut } from './http/cut.ts';
 import { newExchange, type Exchange, type PassRules } from './http/exchange.ts';
 import { HttpFault } from './http/faults.ts';
 import type { RateLimits } from './http/rate-limits.ts';
@@ -98,7 +98,7 @@ export function createHandler(options: HandlerOptions): Handle {
     response.once('close', () => {
       inFlight -= 1;
       streams.delete(gone);
-      if (!response.writableFinished) gone.abort();
+      if (wasCut(response)) gone.abort();
       const { target } = exchange;
       observed.ended({
         route: target?.label,

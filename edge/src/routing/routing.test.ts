@@ -204,7 +204,9 @@ test('a look-up among 10,000 routes costs about what it costs among 10', () => {
   };
   // The first tables warm the compiler up.
   cost(10);
-  expect(cost(10_000)).toBeLessThan(cost(10) * 8);
+  const [few, many] = [cost(10), cost(10_000)];
+  process.stderr.write(`figures: ${few / 20} ns a look-up among 10 routes, ${many / 20} ns among 10,000\n`);
+  expect(many).toBeLessThan(few * 8);
 });
 
 test('no path makes the table throw, and a found route matches its template', () => {

@@ -1,15 +1,12 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { defaultLimits } from '../../limits.ts';
 import { buildSchema } from '../../schema.ts';
 import { testContract } from '../schema.ts';
 import { readAnswer, type RawAnswer } from './answers.ts';
 import { closing, InputError, pipelined } from './clients.ts';
-import type { Held } from './edge-process.ts';
 import { brokenHttp1, brokenHttp2, http2Failures } from './framing.ts';
 import { Random } from './random.ts';
 import { Requests } from './requests.ts';
+import { startEdge } from './start-edge.ts';
 
 export interface FuzzOptions {
   readonly seed: number;
@@ -159,53 +156,3 @@ function problemOf({ status, headers, body }: RawAnswer): string | undefined {
 }
 
 const mib = (bytes: number): string => (bytes / 1024 / 1024).toFixed(1);
-
-interface EdgeProcess {
-  readonly port: number;
-  ended(): boolean;
-  lastWords(): string;
-  held(): Promise<Held>;
-  stop(): void;
-}
-
-async function startEdge(descriptors: Uint8Array): Promise<EdgeProcess> {
-  const child = fork(fileURLToPath(new URL('edge-process.ts', import.meta.url)), {
-    execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning'],
-    env: { PATH: process.env['PATH'] ?? '' },
-    serialization: 'advanced',
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-  });
-  let words = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (chunk: Buffer) => (words = (words + chunk.toString()).slice(-4_000)));
-  child.send(descriptors);
-  try {
-    const port = (await answerOf(child)) as number;
-    return {
-      port,
-      ended: () => child.exitCode !== null || child.signalCode !== null,
-      lastWords: () => words,
-      async held() {
-        if (child.exitCode !== null) return { heapBytes: 0, residentBytes: 0, resources: 0 };
-        child.send('what do you hold?');
-        return (await answerOf(child)) as Held;
-      },
-      stop: () => void child.kill(),
-    };
-  } catch (error) {
-    child.kill();
-    throw new Error(`the edge did not start: ${words}`, { cause: error });
-  }
-}
-
-async function answerOf(child: ChildProcess): Promise<unknown> {
-  const ended = new AbortController();
-  const end = (): void => ended.abort(new Error('the edge ended'));
-  child.once('exit', end);
-  try {
-    const [message] = (await once(child, 'message', { signal: ended.signal })) as unknown[];
-    return message;
-  } finally {
-    child.off('exit', end);
-  }
-}

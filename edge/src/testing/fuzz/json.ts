@@ -106,7 +106,11 @@ export class JsonTexts {
         const number = random.chance(0.3) ? random.pick(long) : random.pick(['0', '1', '7']);
         return random.chance(0.5) ? `"${number}"` : number;
       }
-      default:
+      case ScalarType.INT32:
+      case ScalarType.UINT32:
+      case ScalarType.SINT32:
+      case ScalarType.FIXED32:
+      case ScalarType.SFIXED32:
         return random.chance(0.2 + this.#faults)
           ? random.pick(integers)
           : random.pick(['0', '1', '2147483647']);

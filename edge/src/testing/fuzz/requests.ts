@@ -92,7 +92,7 @@ export class Requests {
     const route = random.pick(this.#schema.routes.list);
     const { input } = route.method.descriptor;
     const faults = random.pick([0, 0.02, 0.2]);
-    const template = random.chance(0.9) ? pathOf(route, random) : targetText(random, 10);
+    const template = random.chance(0.9) ? pathOf(route, random) : `/${targetText(random, 10)}`;
     const query = random.chance(0.5) ? `?${this.#query(input, random)}` : '';
     const verb = random.chance(0.92) ? verbOf(route) : random.pick(verbs);
     const body = route.rule.body;

@@ -43,7 +43,7 @@ export function text(random: Random): string {
 
 /** What may stand in a request target, where a percent sign begins an escape, or should. */
 const targetPieces = [
-  ...'/:.%{}*?&=+abcf09\\~[]()@!$\'",;|^`<>#',
+  ...'/:.%{}*?&=+abcf09\\~[]()@!$\'",;|^`<>#'.split(''),
   '%2F',
   '%2f',
   '%2e%2e',

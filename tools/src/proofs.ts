@@ -1,0 +1,23 @@
+/** Something that not every machine has. */
+export interface Need {
+  readonly name: string;
+  met(): boolean;
+}
+
+/** A promise that is proved in full: a test, run with as much as the promise says. */
+export interface Proof {
+  readonly name: string;
+  /** The test's file. It says its figures in lines that begin with `figures: `, on stderr. */
+  readonly file: string;
+  /** One test of the file alone, by its name. */
+  readonly test?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly needs?: readonly Need[];
+}
+
+/** Every promise that `make test` shows with smaller numbers, or not at all. A new one is one line. */
+export const proofs: readonly Proof[] = [
+  { name: 'edge: a million inputs', file: 'edge/src/fuzz.test.ts', env: { FUZZ_RUNS: '1000000' } },
+  { name: 'edge: 1,000 streams at once', file: 'edge/src/thousand-streams.test.ts' },
+  { name: 'edge: 10 to 10,000 routes', file: 'edge/src/routing/routing.test.ts', test: 'among 10,000' },
+];
