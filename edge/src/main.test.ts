@@ -1,5 +1,4 @@
 import { createServer } from 'node:http';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -8,6 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createAuthority } from '@weft/chassis/testing/certificates';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { eventually } from '@weft/chassis/testing/eventually';
+import { greeterContract, startGreeter } from './testing/greeter.ts';
+import { runNode } from './testing/run-node.ts';
 import { contractOf } from './testing/schema.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'edge-main-'));
@@ -34,22 +36,12 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function start(args: readonly string[], variables: Record<string, string>) {
-  const main = fileURLToPath(new URL('main.ts', import.meta.url));
-  const child = spawn(process.execPath, [main, ...args], {
-    env: variables,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const output = { text: '' };
-  child.stdout.on('data', (chunk) => (output.text += chunk));
-  child.stderr.on('data', (chunk) => (output.text += chunk));
-  const exit = once(child, 'close').then(([code]) => code as number | null);
-  return { child, output, exit };
-}
+const main = fileURLToPath(new URL('main.ts', import.meta.url));
+const start = (args: readonly string[], variables: Record<string, string>) => runNode(main, args, variables);
 
 async function run(args: readonly string[], variables: Record<string, string> = env) {
-  const { output, exit } = start(args, variables);
-  return { code: await exit, text: output.text };
+  const { text, exit } = start(args, variables);
+  return { code: await exit, text: text() };
 }
 
 test('--print-routes needs the descriptors alone', async () => {
@@ -103,9 +95,8 @@ test('two methods for the same requests stop the start, and both are named', asy
 });
 
 test('SIGTERM ends it with 0, soon, while a client holds its connection open', async () => {
-  const { child, output, exit } = start([], env);
-  while (!output.text.includes('"serving"')) await once(child.stdout, 'data');
-  const port = /"port":(\d+)/.exec(output.text)?.[1];
+  const { child, until, exit } = start([], env);
+  const [, port] = await until(/"port":(\d+).*"serving"/);
   const answer = await fetch(`http://127.0.0.1:${port}/nothing`);
   expect(answer.status).toBe(404);
   await answer.text();
@@ -113,4 +104,61 @@ test('SIGTERM ends it with 0, soon, while a client holds its connection open', a
   child.kill('SIGTERM');
   expect(await exit).toBe(0);
   expect(Date.now() - startedAt).toBeLessThan(15_000);
+});
+
+test('two edges from flags alone, in front of plaintext upstreams: each is ready once it has learned its schema', async () => {
+  const upstream = await startGreeter(greeterContract());
+  const target = `static:127.0.0.1:${upstream.port}`;
+  const edges = [1, 2].map(() => start(['--reflect', target, '--port=0'], {}));
+  try {
+    const adminPorts = await Promise.all(
+      edges.map(async ({ until }) => {
+        const [, port, admin] = await until(/"port":(\d+),"admin":(\d+).*"serving"/);
+        await eventually(async () => {
+          const ready = await fetch(`http://127.0.0.1:${admin}/readyz`);
+          expect([ready.status, await ready.json()]).toEqual([
+            200,
+            expect.objectContaining({
+              dependencies: expect.objectContaining({ 'acme.v1.Greeter': { required: false, ok: true } }),
+            }),
+          ]);
+        });
+        const answer = await fetch(`http://127.0.0.1:${port}/v1/hello/ada`);
+        expect(await answer.json()).toEqual({ text: 'hello ada' });
+        return admin;
+      }),
+    );
+    expect(new Set(adminPorts).size).toBe(2);
+  } finally {
+    await Promise.all(edges.map((edge) => edge.kill()));
+    upstream.stop();
+  }
+});
+
+test('--print-routes learns a schema too: routes, then the RPCs that have none', async () => {
+  const upstream = await startGreeter(greeterContract());
+  const { code, text } = await run(['--reflect', `static:127.0.0.1:${upstream.port}`, '--print-routes'], {});
+  upstream.stop();
+  expect(code).toBe(0);
+  expect(text.split('\n').filter((line) => line !== '')).toEqual([
+    'GET /v1/hello/{text} acme.v1.Greeter/Hello',
+    'POST /v1/say acme.v1.Greeter/Say',
+    'GET /v1/count/{text} acme.v1.Greeter/Count',
+    'GET /v1/fail acme.v1.Greeter/Fail',
+    'RPC acme.v1.Greeter/Whisper',
+  ]);
+});
+
+test('--help, --version and what is wrong with flags', async () => {
+  const [help, version, wrong] = await Promise.all([
+    run(['--help'], {}),
+    run(['--version'], {}),
+    run(['--registry=etcd://127.0.0.1:2379', '--prot', '80'], { MAX_URL_BYTES: '0' }),
+  ]);
+  expect([help.code, help.text]).toEqual([0, expect.stringContaining('--reflect static:127.0.0.1:9000')]);
+  expect([version.code, version.text]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+\n$/)]);
+  expect(wrong.code).toBe(78);
+  expect(wrong.text).toContain(
+    '2 fault(s):\n  --prot is unknown: do you mean --port?\n  MAX_URL_BYTES is below 1',
+  );
 });

@@ -1,11 +1,9 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { afterEach, beforeAll, expect, test } from '@jest/globals';
 import { eventually } from '@weft/chassis/testing/eventually';
 import type { Contract } from '@weft/chassis/contract';
 import { createLogger } from '@weft/chassis/logger';
 import { openEdge, type OpenedEdge, type OpenEdgeOptions } from './open-edge.ts';
+import { freePort } from './testing/free-port.ts';
 import { greeterContract, nextGreeterContract, startGreeter, zooContract } from './testing/greeter.ts';
 import { send } from './testing/http.ts';
 
@@ -40,14 +38,6 @@ async function open(options: OpenEdgeOptions) {
   const url = `http://127.0.0.1:${port}`;
   const get = (path: string) => send(url, 'GET', path);
   return { edge, url, get, lines, logged: (part: string) => lines.filter((line) => line.includes(part)) };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 test('descriptors and an upstream: a schema without access rules is served as it is, and the log says so once', async () => {

@@ -7,7 +7,7 @@ import { readDescriptorSets } from './schema-source/descriptor-sets.ts';
 import { readSecurity } from './security.ts';
 
 /** How long a schema may take that is learned. */
-const learnMs = 10_000;
+const learnMs = 5_000;
 
 /**
  * Prints every route with its RPC, then the RPCs that have no route, one a line in the order of the

@@ -9,6 +9,7 @@ import { limitArrival } from './arrival.ts';
 import { cutAnswer } from './cut.ts';
 import { createHttp1, takeConnections } from './http1.ts';
 import { createHttp2, type Http2Side } from './http2.ts';
+import { quietMoment } from './quiet-moment.ts';
 import { sniffProtocol } from './protocol-sniff.ts';
 import {
   headerFailure,
@@ -71,6 +72,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       draining = true;
       http2.announceEnd();
       await delay(delayMs);
+      await quietMoment(http1, firstBytesMs);
       unfollow?.();
       http2.close();
       await close(http1, { undecided, connections }, graceMs);
@@ -163,11 +165,16 @@ interface Sockets {
   readonly connections: ReadonlySet<Socket>;
 }
 
+/** How long a connection that is there when the port closes may take to send its first bytes. */
+const firstBytesMs = 500;
+
 async function close(http1: Server, { undecided, connections }: Sockets, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => http1.close(() => resolve()));
+  const patientUntil = Date.now() + firstBytesMs;
   const closeIdle = (): void => {
     http1.closeIdleConnections();
-    for (const socket of undecided) socket.destroy();
+    // Of one that has only just come, the request may be on its way.
+    if (Date.now() >= patientUntil) for (const socket of undecided) socket.destroy();
   };
   closeIdle();
   // A connection that was busy above becomes idle once its answer is out.

@@ -6,7 +6,7 @@ export interface RunningNode {
   /** All that it has printed until now. */
   readonly text: () => string;
   /** Waits until its output matches, and answers the match. Rejects when it ends before. */
-  until(pattern: RegExp): Promise<RegExpExecArray>;
+  readonly until: (pattern: RegExp) => Promise<RegExpExecArray>;
   /** Its exit code, null after a signal. */
   readonly exit: Promise<number | null>;
   /** SIGKILL, and waits until it is gone. */
