@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createGunzip } from 'node:zlib';
-import { ClientGone, hasBody, isGzip, notGzip, release } from './body.ts';
+import { ClientGone, hasBody, isBrokenOff, isGzip, notGzip, release } from './body.ts';
 import { askForBody } from './continue.ts';
 
 type Result = IteratorResult<Buffer, undefined>;
@@ -46,7 +46,7 @@ class BodyChunks implements AsyncIterableIterator<Buffer> {
       this.#chunks.push(chunk);
       this.#settle();
     });
-    source.once('end', () => this.#end({}));
+    source.once('end', () => this.#end(isBrokenOff(request) ? { error: new ClientGone() } : {}));
     if (compressed) source.once('error', (error: Error) => this.#end({ error: notGzip(error) }));
     request.once('error', () => this.#end({ error: new ClientGone() }));
     request.once('close', () => {

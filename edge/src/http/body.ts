@@ -50,9 +50,10 @@ export async function readBody(
     if (length > maxBytes) fail(tooLarge(request, maxBytes, compressed));
     else chunks.push(chunk);
   });
-  source.once('end', () =>
-    resolve(chunks.length === 1 ? (chunks[0] ?? none) : Buffer.concat(chunks, length)),
-  );
+  source.once('end', () => {
+    if (isBrokenOff(request)) reject(new ClientGone());
+    else resolve(chunks.length === 1 ? (chunks[0] ?? none) : Buffer.concat(chunks, length));
+  });
   if (compressed) source.once('error', (error) => fail(notGzip(error)));
   request.once('error', () => reject(new ClientGone()));
   request.once('close', () => {
@@ -68,6 +69,13 @@ export function hasBody(request: IncomingMessage): boolean {
   if (request.httpVersionMajor === 2)
     return !(request as unknown as Http2ServerRequest).stream.endAfterHeaders;
   return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+}
+
+/** Whether a request that has ended was broken off: over HTTP/2 node:http2 ends it like a whole one. */
+export function isBrokenOff(request: IncomingMessage): boolean {
+  if (request.httpVersionMajor !== 2) return false;
+  const { stream } = request as unknown as Partial<Http2ServerRequest>;
+  return stream === undefined || stream.closed || stream.destroyed;
 }
 
 /** Whether a body is compressed. Throws a 415 that names what would do (RFC 9110, 15.5.16). */
@@ -103,9 +111,9 @@ export function notGzip(cause: Error): HttpFault {
 
 function tooLarge(request: IncomingMessage, maxBytes: number, decompressed = false): HttpFault {
   const message = `the body is larger than ${maxBytes} bytes${decompressed ? ' when decompressed' : ''}`;
-  // HTTP/2 has no connection to close: the stream ends.
-  const headers: Record<string, string> = request.httpVersionMajor === 1 ? { connection: 'close' } : {};
-  return new HttpFault(413, 'INVALID_ARGUMENT', 'BODY_TOO_LARGE', message, headers);
+  // The connection stays, and what still comes is thrown away for a while (server.ts): closed at once it would
+  // be reset, and the answer lost with it.
+  return new HttpFault(413, 'INVALID_ARGUMENT', 'BODY_TOO_LARGE', message);
 }
 
 /** The media types of one message a line. */

@@ -49,6 +49,8 @@ export interface Library {
   readonly cancelled: string[];
   /** Messages that WatchBooks has produced. */
   readonly produced: () => number;
+  /** Calls of Hang that go on. */
+  readonly hanging: () => number;
   /** Requests that UploadBooks and Chat have taken. */
   readonly taken: () => number;
   /** Resolves when the upstream sees a call cancelled. */
@@ -74,6 +76,7 @@ export async function startLibrary(
   const cancelled: string[] = [];
   let produced = 0;
   let taken = 0;
+  let hanging = 0;
   let stopped = false;
   let cancels = Promise.withResolvers<void>();
   const onCancel = (name: string): void => {
@@ -82,7 +85,8 @@ export async function startLibrary(
     cancels = Promise.withResolvers<void>();
   };
 
-  async function* watchBooks({ request, signal }: UpstreamCall): AsyncGenerator<JsonObject> {
+  async function* watchBooks({ request, signal, trailers }: UpstreamCall): AsyncGenerator<JsonObject> {
+    trailers.add('x-end', 'watched');
     signal.addEventListener('abort', () => onCancel('WatchBooks'));
     const count = request['endless'] === true ? Infinity : Number(request['count'] ?? 0);
     const title = 't'.repeat(Number(request['titleLength'] ?? 1));
@@ -152,7 +156,9 @@ export async function startLibrary(
             request['status'] as string | undefined,
           );
         },
-        Inspect: ({ metadata, deadlineMs, sendMetadata }) => {
+        Inspect: ({ metadata, deadlineMs, sendMetadata, trailers }) => {
+        trailers.add('x-end', 'done');
+        trailers.add('x-end-bin', Buffer.from([3, 4, 5, 6]));
           const answer = new Metadata();
           answer.add('x-answer', 'one');
           answer.add('set-cookie', 'a=1');
@@ -171,7 +177,9 @@ export async function startLibrary(
           };
         },
         Hang: async ({ signal }) => {
+          hanging += 1;
           await once(signal, 'abort');
+          hanging -= 1;
           onCancel('Hang');
           return {};
         },
@@ -211,6 +219,7 @@ export async function startLibrary(
     cancelled,
     produced: () => produced,
     taken: () => taken,
+    hanging: () => hanging,
     nextCancel: () => cancels.promise,
     stopUpstream: () => upstream.stop(),
     async stop() {
