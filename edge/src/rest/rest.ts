@@ -18,6 +18,8 @@ import { readRequest, type RequestOptions } from './request.ts';
 import { answerStream } from './stream-answer.ts';
 import { rawFormat, streamFormat } from './stream-format.ts';
 
+const allMethods = 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT';
+
 export interface RestOptions extends RequestOptions {
   readonly mesh: Mesh;
   readonly failures: Failures;
@@ -34,6 +36,11 @@ export class Rest implements Protocol {
   match(exchange: Exchange): Target | undefined {
     const { path, schema } = exchange;
     const { method = '' } = exchange.request;
+    if (path === '*' && method === 'OPTIONS') {
+      // Of the server as a whole (RFC 9110, 9.3.7).
+      exchange.response.writeHead(204, { ...exchange.headers, allow: allMethods }).end();
+      return undefined;
+    }
     const match = schema.routes.table.match(method, path);
     if (match.kind === 'none') throw noRoute();
     if (match.kind === 'wrong-method') {

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { setImmediate as soon } from 'node:timers/promises';
 import type { Metadata } from '@grpc/grpc-js';
 import type { StreamResult } from '@weft/chassis/client/mesh';
 import { cutAnswerSoon } from '../http/cut.ts';
 import type { Headers } from '../http/vary.ts';
 import type { StreamFormat } from './stream-format.ts';
+
+/** How long a stream that has begun may go without a message before its headers go out alone. */
+const heelsMs = 20;
 
 export interface StreamAnswerOptions {
   readonly format: StreamFormat;
@@ -79,12 +81,19 @@ export async function answerStream(
 }
 
 /**
- * The initial metadata, once the upstream has begun to answer. A failure on its heels is told as if it had
- * not: then the client still gets its status.
+ * The initial metadata, once the upstream has begun to answer. Some upstreams send it before they know
+ * whether they can answer at all: a failure on its heels is told as if it had not come, so that the client
+ * still gets its status.
  */
-async function begun(stream: StreamResult, pulled: Promise<IteratorResult<Uint8Array>>): Promise<Metadata> {
+async function begun(stream: StreamResult, pulled: Promise<unknown>): Promise<Metadata> {
   const metadata = await stream.headers;
-  await Promise.race([pulled, soon()]);
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise((resolve) => (timer = setTimeout(resolve, heelsMs)));
+  try {
+    await Promise.race([pulled, patience]);
+  } finally {
+    clearTimeout(timer);
+  }
   return metadata;
 }
 

@@ -1,14 +1,19 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
-import { streamFormat } from './rest/stream-format.ts';
-import { raw, send } from './testing/http.ts';
-import { limits, quiet, startLibrary, type Library } from './testing/library.ts';
+import { Metadata } from '@grpc/grpc-js';
+import { answerStream, type StreamAnswerOptions } from './stream-answer.ts';
+import { streamFormat } from './stream-format.ts';
+import { raw, send } from '../testing/http.ts';
+import { limits, quiet, startLibrary, type Library } from '../testing/library.ts';
+import { rulesFixture } from '../testing/rules.ts';
 
 let library: Library;
+let rules: Library;
 beforeAll(async () => {
-  library = await startLibrary();
+  [library, rules] = await Promise.all([startLibrary(), startLibrary({}, rulesFixture())]);
 });
-afterAll(() => library.stop());
+afterAll(() => Promise.all([library.stop(), rules.stop()]));
 
 const watch = (query: string, accept?: string) =>
   send(library.url, 'GET', `/v1/books:watch?${query}`, { headers: accept === undefined ? {} : { accept } });
@@ -22,7 +27,18 @@ test.each([
   ['text/event-stream, application/json;q=0.5', 'text/event-stream'],
   ['text/event-stream;q=0.1, Application/JSON;q=0.5', 'application/json'],
   ['text/event-stream;q=0', 'application/json'],
-])('Accept %s chooses %s', (accept, type) => {
+  ['application/json;q=0.1, text/event-stream', 'text/event-stream'],
+  ['text/event-stream, */*', 'text/event-stream'],
+  ['text/event-stream;q=0.5, */*', 'application/json'],
+  ['text/*', 'text/event-stream'],
+  ['application/*', 'application/json'],
+  ['application/json;q=0, */*', 'application/x-ndjson'],
+  ['application/x-ndjson, text/event-stream', 'application/x-ndjson'],
+  ['text/event-stream, application/x-ndjson', 'text/event-stream'],
+  ['text/event-stream;q=2', 'application/json'],
+  ['image/png', 'application/json'],
+  ['', 'application/json'],
+])('RFC 9110, 12.5.1: Accept %s chooses %s', (accept, type) => {
   expect(streamFormat(accept).contentType).toBe(type);
 });
 
@@ -120,4 +136,34 @@ test('a hundred streams at once each get all of theirs', async () => {
     Array.from({ length: 100 }, () => watch('count=50&titleLength=100', 'application/x-ndjson')),
   );
   for (const { text } of answers) expect(text.trim().split('\n')).toHaveLength(50);
+});
+
+test('the headers go out when the upstream begins to answer, not with its first message', async () => {
+  for (const accept of ['application/json', 'application/x-ndjson', 'text/event-stream']) {
+    const response = await fetch(`${rules.url}/recite?hold=true`, { headers: { accept } });
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, accept]);
+    await response.body?.cancel();
+  }
+});
+
+test('a failure on the heels of the beginning is an ordinary answer', async () => {
+  const stream = {
+    headers: Promise.resolve(new Metadata()),
+    trailers: new Promise<Metadata>(() => undefined),
+    async *messages(): AsyncGenerator<Uint8Array> {
+      await new Promise(setImmediate);
+      yield* [];
+      throw new Error('nothing there');
+    },
+  };
+  const response = { headersSent: false } as ServerResponse;
+  const answer = answerStream(response, { ...stream, messages: stream.messages() }, {
+    format: streamFormat('application/json'),
+  } as StreamAnswerOptions);
+  await expect(answer).rejects.toThrow('nothing there');
+});
+
+test('a stream varies by what its client accepts, and is kept by no cache', async () => {
+  const { headers } = await watch('count=1');
+  expect(headers).toMatchObject({ vary: 'Accept', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' });
 });
