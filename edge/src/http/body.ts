@@ -28,7 +28,7 @@ export async function readBody(
   if (!hasBody(request)) return none;
   const compressed = isGzip(request);
   const { requestBytes, decompressedBytes } = limits;
-  if (Number(request.headers['content-length'] ?? 0) > requestBytes) throw tooLarge(request, requestBytes);
+  if (Number(request.headers['content-length'] ?? 0) > requestBytes) throw tooLarge(requestBytes);
   askForBody(request, response);
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const source = compressed ? request.pipe(createGunzip()) : request;
@@ -42,12 +42,12 @@ export async function readBody(
   if (compressed)
     request.on('data', (chunk: Buffer) => {
       received += chunk.length;
-      if (received > requestBytes) fail(tooLarge(request, requestBytes));
+      if (received > requestBytes) fail(tooLarge(requestBytes));
     });
   const maxBytes = compressed ? decompressedBytes : requestBytes;
   source.on('data', (chunk: Buffer) => {
     length += chunk.length;
-    if (length > maxBytes) fail(tooLarge(request, maxBytes, compressed));
+    if (length > maxBytes) fail(tooLarge(maxBytes, compressed));
     else chunks.push(chunk);
   });
   source.once('end', () => {
@@ -109,7 +109,7 @@ export function notGzip(cause: Error): HttpFault {
   return Object.assign(new HttpFault(400, 'INVALID_ARGUMENT', 'MALFORMED_BODY', message), { cause });
 }
 
-function tooLarge(request: IncomingMessage, maxBytes: number, decompressed = false): HttpFault {
+function tooLarge(maxBytes: number, decompressed = false): HttpFault {
   const message = `the body is larger than ${maxBytes} bytes${decompressed ? ' when decompressed' : ''}`;
   // The connection stays, and what still comes is thrown away for a while (server.ts): closed at once it would
   // be reset, and the answer lost with it.
