@@ -1,4 +1,5 @@
 import { once, type EventEmitter } from 'node:events';
+import type { Readable } from 'node:stream';
 import {
   fromBinary,
   fromJson,
@@ -117,11 +118,9 @@ function registerMethod(
     }, 'bidi');
 }
 
-async function* requestsOf(
-  call: AsyncIterable<Buffer>,
-  read: (value: Buffer) => JsonObject,
-): AsyncGenerator<JsonObject> {
-  for await (const message of call) yield read(message);
+async function* requestsOf(call: Readable, read: (value: Buffer) => JsonObject): AsyncGenerator<JsonObject> {
+  // Not destroyed when its handler has enough of it: the status is yet to be sent.
+  for await (const message of call.iterator({ destroyOnReturn: false })) yield read(message as Buffer);
 }
 
 async function answer(
