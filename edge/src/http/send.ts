@@ -10,7 +10,8 @@ export interface Answer {
   readonly headers: Headers;
   readonly contentType: string;
   readonly data: string | Uint8Array;
-  readonly trailers: Readonly<Record<string, string[]>>;
+  /** Asked for where the client takes them; none by default. */
+  readonly trailers?: () => Readonly<Record<string, string[]>>;
 }
 
 /**
@@ -33,12 +34,13 @@ export async function sendAnswer(exchange: Exchange, answer: Answer, slowClientM
       weaken(headers);
     }
   }
-  const names = mayHaveTrailers(exchange) ? Object.keys(answer.trailers) : [];
+  const trailers = (mayHaveTrailers(exchange) && answer.trailers?.()) || {};
+  const names = Object.keys(trailers);
   // Over HTTP/1.1 only a chunked body has trailers (RFC 9112, 7.1.2).
   if (names.length > 0) headers['trailer'] = names.join(', ');
   else headers['content-length'] = String(Buffer.byteLength(data));
   response.writeHead(200, headers);
-  if (names.length > 0) response.addTrailers(answer.trailers as unknown as Record<string, string>);
+  if (names.length > 0) response.addTrailers(trailers as unknown as Record<string, string>);
   finish(response, bodiless ? undefined : data, slowClientMs);
 }
 

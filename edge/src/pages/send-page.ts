@@ -15,7 +15,7 @@ export async function sendPage(page: Page, exchange: Exchange, slowClientMs: num
     response.writeHead(304, { ...headers, vary: 'Accept-Encoding' });
     finish(response, undefined, slowClientMs);
   } else {
-    await sendAnswer(exchange, { headers, contentType, data, trailers: {} }, slowClientMs);
+    await sendAnswer(exchange, { headers, contentType, data }, slowClientMs);
   }
 }
 

@@ -251,12 +251,8 @@ test.each<[string, string, unknown, unknown]>([
     'aBool,inner.name',
   ],
 ])('AIP-134: a PATCH derives %s', async (_, query, body, mask) => {
-  const answer = await call('PATCH', `/things/7${query}`, json(body));
-  expect(JSON.parse(answer.text)).toMatchObject({
-    thing: { aString: '7' },
-    ...(mask === undefined ? {} : { updateMask: mask }),
-  });
-  if (mask === undefined) expect(answer.text).not.toContain('updateMask');
+  const answer = JSON.parse((await call('PATCH', `/things/7${query}`, json(body))).text);
+  expect([answer.thing.aString, answer.updateMask]).toEqual(['7', mask]);
 });
 
 test('AIP-134: allow_missing is a parameter, and other methods derive nothing', async () => {

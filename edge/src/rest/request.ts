@@ -11,6 +11,8 @@ export interface RequestOptions {
   readonly unknownFields: 'ignore' | 'refuse';
 }
 
+const empty = Buffer.alloc(0);
+
 /** The encoded request message of a routed REST request. Throws what is wrong with it. */
 export async function readRequest(
   exchange: Exchange,
@@ -20,9 +22,9 @@ export async function readRequest(
 ): Promise<Uint8Array> {
   const { request, response } = exchange;
   const { rule, method } = route;
-  let body = Buffer.alloc(0);
+  let body: Buffer = empty;
   if (rule.body.kind !== 'none') {
-    body = Buffer.from(await readBody(request, response, options.limits));
+    body = await readBody(request, response, options.limits);
     if (body.length > 0 && !takesHttpBody(route)) jsonForm(request.headers['content-type'], false);
   }
   const parts = { ...requestParts(exchange, captures), body };

@@ -99,7 +99,7 @@ export class Rest implements Protocol {
         headers: headersOf(exchange, result.headers),
         contentType,
         data,
-        trailers: answerTrailers(result.trailers, stripped),
+        trailers: () => answerTrailers(result.trailers, stripped),
       },
       this.#options.limits.slowClientMs,
     );

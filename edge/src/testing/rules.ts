@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { JsonObject } from '@bufbuild/protobuf';
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { Metadata } from '@grpc/grpc-js';
 import { loadContract } from '@weft/chassis/load-contract';
 import type { Fixture } from './library.ts';
@@ -34,6 +34,11 @@ export function rulesFixture(): Fixture {
   };
 }
 
+/** A string of a request, '' when it is not there. */
+function text(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
 function echo({ request }: UpstreamCall): JsonObject {
   return request;
 }
@@ -47,7 +52,7 @@ function metadataOf(request: JsonObject, name: string): Metadata {
 }
 
 function textOf(request: JsonObject): string {
-  return String(request['text'] ?? '').repeat(Number(request['times'] ?? 1));
+  return text(request['text']).repeat(Number(request['times'] ?? 1));
 }
 
 function speak(call: UpstreamCall): JsonObject {
@@ -69,7 +74,7 @@ async function* recite(call: UpstreamCall): AsyncGenerator<JsonObject> {
 async function* download({ request }: UpstreamCall): AsyncGenerator<JsonObject> {
   for (let i = 0; i < Number(request['count'] ?? 0); i++)
     yield {
-      contentType: String(request['contentType'] ?? ''),
+      contentType: text(request['contentType']),
       data: Buffer.from(`${textOf(request)}${i}`).toString('base64'),
     };
 }
@@ -79,9 +84,9 @@ async function upload({ requests }: StreamingUpstreamCall): Promise<JsonObject> 
   for await (const part of requests) {
     const file = (part['file'] ?? part) as JsonObject;
     answer.parts += 1;
-    answer.text += Buffer.from(String(file['data'] ?? ''), 'base64').toString('latin1');
-    answer.names.add(`${String(part['name'] ?? '')} ${String(part['note'] ?? '')}`);
-    answer.types.add(String(file['contentType'] ?? ''));
+    answer.text += Buffer.from(text(file['data']), 'base64').toString('latin1');
+    answer.names.add(`${text(part['name'])} ${text(part['note'])}`);
+    answer.types.add(text(file['contentType']));
   }
   return { ...answer, names: [...answer.names], types: [...answer.types] };
 }
