@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import type { Limits } from '../limits.ts';
 import type { ErrorPrinter } from '../rest/error-body.ts';
-import { noTunnels, parseFailure, refuseConnection } from './refusal.ts';
+import { acceptIn, noTunnels, parseFailure, refuseConnection } from './refusal.ts';
 
 // Not imported: an ES import of node:http touches the getters of WebSocket and so loads undici, 13 MB.
 const http = process.getBuiltinModule('node:http');
@@ -39,7 +39,7 @@ export function createHttp1(
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, serve);
   server.on('connect', (_, socket) => refuseConnection(socket as Socket, noTunnels(), errors()));
   server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) =>
-    refuseConnection(socket as Socket, parseFailure(error, limits.urlBytes), errors()),
+    refuseConnection(socket as Socket, parseFailure(error, limits.urlBytes), errors(), acceptIn(error)),
   );
   return server;
 }

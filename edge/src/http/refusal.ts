@@ -45,11 +45,14 @@ function fault(status: number, reason: string, message: string): Failure {
 
 /**
  * What is wrong with the headers of a request that node:http takes as one: an expectation other than
- * 100-continue (RFC 9110, 10.1.1), no Host, or several (RFC 9112, 3.2).
+ * 100-continue (RFC 9110, 10.1.1), a coding that nobody would take off again (RFC 9112, 6.1), no Host, or
+ * several (RFC 9112, 3.2).
  */
 export function headerFailure({ httpVersion, headers, rawHeaders }: IncomingMessage): Failure | undefined {
   if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue')
     return fault(417, 'EXPECTATION_FAILED', 'only 100-continue can be expected');
+  if (headers['transfer-encoding'] !== undefined && headers['transfer-encoding'].toLowerCase() !== 'chunked')
+    return fault(400, 'MALFORMED_REQUEST', 'the only transfer coding is chunked');
   if (httpVersion === '1.1' && countOf('host', rawHeaders) !== 1)
     return fault(400, 'MALFORMED_REQUEST', 'an HTTP/1.1 request has one Host header');
   return undefined;
@@ -71,23 +74,39 @@ export function refuseRequest(
   failure: Failure,
   errors: ErrorPrinter,
 ): void {
-  const body = errors.print(failure, domain);
+  const path = (request.url ?? '').split('?', 1)[0] ?? '';
+  const { accept } = request.headers;
+  const { contentType, body } = errors.answer(failure, domain, { accept, path });
   response.writeHead(failure.status, {
     ...failure.headers,
     ...(request.httpVersionMajor === 1 ? { connection: 'close' } : {}),
-    'content-type': 'application/json',
+    'content-type': contentType,
     'content-length': Buffer.byteLength(body),
     'x-content-type-options': 'nosniff',
   });
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-/** Answers on a connection whose request could not be read, and closes it. */
-export function refuseConnection(socket: Socket, failure: Failure, errors: ErrorPrinter): void {
+/** The `Accept` header of a request that could not be read, as far as it came with the packet that broke. */
+export function acceptIn({ rawPacket }: ParseError): string | undefined {
+  const head = rawPacket?.toString('latin1').split('\r\n\r\n', 1)[0] ?? '';
+  return /^accept:[ \t]*(.{1,500})$/im.exec(head)?.[1]?.trim();
+}
+
+/**
+ * Answers on a connection whose request could not be read, and closes it. `accept`: what is known of its
+ * `Accept` header.
+ */
+export function refuseConnection(
+  socket: Socket,
+  failure: Failure,
+  errors: ErrorPrinter,
+  accept?: string,
+): void {
   const current = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
   // Requests before this one on the same connection (pipelining) are answered first.
   if (current?.req.complete === true) {
-    current.once('close', () => refuseConnection(socket, failure, errors));
+    current.once('close', () => refuseConnection(socket, failure, errors, accept));
     return;
   }
   // An answer that has begun may get nothing put into it.
@@ -95,8 +114,8 @@ export function refuseConnection(socket: Socket, failure: Failure, errors: Error
     socket.destroy();
     return;
   }
-  const body = errors.print(failure, domain);
-  const headers = { ...failure.headers, connection: 'close', 'content-type': 'application/json' };
+  const { contentType, body } = errors.answer(failure, domain, { accept, path: '' });
+  const headers = { ...failure.headers, connection: 'close', 'content-type': contentType };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(
     `HTTP/1.1 ${failure.status} \r\n${lines.join('')}x-content-type-options: nosniff\r\n` +

@@ -126,7 +126,7 @@ function createGuard(
       return;
     }
     limitArrival(request, response, limits.requestMs, () => {
-      if (first) refuseConnection(request.socket, requestTimeout(), errors());
+      if (first) refuseConnection(request.socket, requestTimeout(), errors(), request.headers.accept);
       else if (response.headersSent) cutAnswer(response);
       else refuseRequest(request, response, requestTimeout(), errors());
     });

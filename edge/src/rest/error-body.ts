@@ -5,6 +5,7 @@ import { lowerCamelCase } from '../codec/field-mask.ts';
 import { JsonPrinter } from '../codec/message-to-json.ts';
 import { WireReader } from '../codec/wire-reader.ts';
 import { fieldsByName, hasTextForm, isFreeForm } from '../descriptors.ts';
+import { wantsProblem } from '../http/accept.ts';
 import type { Failure } from '../http/faults.ts';
 
 // Not imported: see http1.ts.
@@ -14,6 +15,15 @@ const typePrefix = 'type.googleapis.com/';
 const badRequestType = 'google.rpc.BadRequest';
 /** Stack traces and the like, which are for developers alone (AIP-193). */
 const debugInfoType = 'google.rpc.DebugInfo';
+
+/** What is known of a failed request. */
+export interface Asked {
+  readonly accept: string | undefined;
+  /** As it was sent, '' where it could not be read. */
+  readonly path: string;
+  /** Of the method's request, for the names of its fields. */
+  readonly type?: DescMessage | undefined;
+}
 
 /** Prints failures as AIP-193 wants them: `{"error": {code, message, status, details}}`. */
 export class ErrorPrinter {
@@ -26,8 +36,22 @@ export class ErrorPrinter {
     this.printer = new JsonPrinter({ registry, emitDefaults: false, maxLength: 1 << 20, maxDepth: 100 });
   }
 
+  /** The body of a failed request and its type, in the form that its `Accept` header asks for. */
+  answer(
+    failure: Failure,
+    domain: string,
+    { accept, path, type }: Asked,
+  ): { readonly contentType: string; readonly body: string } {
+    return wantsProblem(accept)
+      ? {
+          contentType: 'application/problem+json',
+          body: this.problem(failure, domain, path, type),
+        }
+      : { contentType: 'application/json', body: this.print(failure, domain, type) };
+  }
+
   /**
-   * The body of a failed request. `domain` names this process in the ErrorInfo of its own errors;
+   * The body of a failed request as AIP-193 has it. `domain` names this process in the ErrorInfo of its own errors;
    * `request` is the method's request, for the names of its fields.
    */
   print(failure: Failure, domain: string, request?: DescMessage): string {

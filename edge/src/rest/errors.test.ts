@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { BadRequest, DebugInfo, ErrorInfo } from '@weft/proto/google/rpc/error_details';
 import { Status } from '@weft/proto/google/rpc/status';
 import { Duration } from '@weft/proto/google/protobuf/duration';
-import { json, send } from '../testing/http.ts';
+import { json, raw, send } from '../testing/http.ts';
 import { limits, startLibrary, type Library } from '../testing/library.ts';
 
 let library: Library;
@@ -147,6 +147,29 @@ test('RFC 9457: a problem has its members, and those of AIP-193 beside them', as
   ]);
   const odd = await call('GET', '//x/a|b%zz?c', { headers: { accept } });
   expect(JSON.parse(odd.text).instance).toBe('/.//x/a%7Cb%25zz');
+});
+
+test.each<[string, string, number]>([
+  [
+    'what no request is',
+    'GET /v1/books HTTP/1.1\r\nhost: x\r\naccept: application/problem+json\r\nx a: b\r\n\r\n',
+    400,
+  ],
+  [
+    'an expectation',
+    'GET /v1/books HTTP/1.1\r\nhost: x\r\naccept: application/problem+json\r\nexpect: x\r\n\r\n',
+    417,
+  ],
+  [
+    'headers too large',
+    `GET / HTTP/1.1\r\nAccept: application/problem+json\r\nx: ${'a'.repeat(9000)}\r\n\r\n`,
+    431,
+  ],
+])('RFC 9457: %s is a problem too, where that much is known', async (_, bytes, status) => {
+  const text = await raw(library.port, bytes);
+  expect(text.split(' ')[1]).toBe(String(status));
+  expect(text).toContain('content-type: application/problem+json\r\n');
+  expect(JSON.parse(text.slice(text.indexOf('{')))).toMatchObject({ type: 'about:blank', status });
 });
 
 test.each<[string, string, Sent, number, string, string]>([

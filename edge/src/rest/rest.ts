@@ -3,7 +3,6 @@ import type { Mesh, StreamResult, UnaryResult } from '@weft/chassis/client/mesh'
 import { callOptions } from '../call.ts';
 import { domain } from '../domain.ts';
 import type { Failures } from '../failures.ts';
-import { wantsProblem } from '../http/accept.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { HttpFault, type Failure } from '../http/faults.ts';
 import { finish } from '../http/finish.ts';
@@ -59,13 +58,17 @@ export class Rest implements Protocol {
 
   fail(exchange: Exchange, failure: Failure): void {
     const { request, response, headers, bodiless } = exchange;
-    const problem = wantsProblem(request.headers.accept);
-    const body = problem ? printProblem(exchange, failure) : print(exchange, failure);
+    const { schema, target, path } = exchange;
+    const { contentType, body } = schema.errors.answer(failure, domain, {
+      accept: request.headers.accept,
+      path,
+      type: target?.method.descriptor.input,
+    });
     addVary(headers, 'Accept');
     response.writeHead(failure.status, {
       ...headers,
       ...failure.headers,
-      'content-type': problem ? 'application/problem+json' : 'application/json',
+      'content-type': contentType,
       'content-length': Buffer.byteLength(body),
     });
     finish(response, bodiless ? undefined : body, this.#options.limits.slowClientMs);
@@ -151,10 +154,6 @@ async function onlyAnswer({ messages, headers, trailers }: StreamResult): Promis
 
 function print({ schema, target }: Exchange, failure: Failure): string {
   return schema.errors.print(failure, domain, target?.method.descriptor.input);
-}
-
-function printProblem({ schema, target, path }: Exchange, failure: Failure): string {
-  return schema.errors.problem(failure, domain, path, target?.method.descriptor.input);
 }
 
 function noRoute(): HttpFault {
