@@ -49,6 +49,9 @@ export interface GateClock {
 }
 
 const tickMs = 100;
+const longestLine = 1_000;
+const longestWaitMs = 2_000;
+const patience = 0.4;
 const busyShare = 0.8;
 const streamBeginningMs = 1_000;
 const shortestPushbackMs = 50;
@@ -73,8 +76,9 @@ function utilizationMeter(): () => number {
 }
 
 /**
- * Lets calls in as far as the limit and their priority allow, keeps some waiting for a moment, and refuses
- * the others before they cost anything.
+ * Lets calls in as far as the limit and their priority allow, and refuses the others before they cost
+ * anything. In between, USER and CRITICAL calls wait for two fifths of the time that their callers give them,
+ * 2 s at most: bursts are served then. BATCH never waits.
  *
  * A slot is given back at the end of the event loop's turn, not of the call: what the loop has still to work
  * off counts as in flight then, also where a handler never waits. A stream holds a slot until its first
@@ -90,9 +94,9 @@ export class Gate<C extends Entrant> {
   readonly #options: GateOptions<C>;
   readonly #clock: GateClock;
   readonly #limit: AdaptiveLimit;
-  readonly #line: WaitingLine<C>;
+  readonly #line = new WaitingLine<C>();
   /** Critical calls, before all others. */
-  readonly #urgent: WaitingLine<C>;
+  readonly #urgent = new WaitingLine<C>();
   readonly #beginning = new Set<C>();
   #leaving: C[] = [];
   #ticking = false;
@@ -105,8 +109,6 @@ export class Gate<C extends Entrant> {
     this.#clock = options.clock ?? realClock();
     this.maxStreams = options.maxStreams ?? 10_000;
     this.#limit = new AdaptiveLimit(options, this.#clock.now());
-    this.#line = new WaitingLine(this.#clock.now(), 100, 10);
-    this.#urgent = new WaitingLine(this.#clock.now(), 1_000, 1_000);
   }
 
   get limit(): number {
@@ -131,10 +133,8 @@ export class Gate<C extends Entrant> {
     }
     this.#limit.held();
     if (priority === 'BATCH') return this.#refuse(call);
-    const now = this.#clock.now();
-    this.#expire(line, now);
-    if (line.length >= this.#limit.limit) return this.#refuse(call);
-    line.push(call, now);
+    if (line.length >= longestLine) return this.#refuse(call);
+    line.push(call, this.#clock.now() + this.#patienceMs(call));
     return true;
   }
 
@@ -188,16 +188,16 @@ export class Gate<C extends Entrant> {
   }
 
   #admitFrom(line: WaitingLine<C>, priority: Priority, now: number): void {
-    this.#expire(line, now);
     while (line.length > 0 && this.#hasRoom(priority)) {
-      const call = line.take(now);
+      const call = line.take();
       if (call !== undefined && !this.#isLate(call)) this.#start(call, now);
     }
   }
 
-  #expire(line: WaitingLine<C>, now: number): void {
-    for (let call = line.expired(now); call !== undefined; call = line.expired(now))
-      if (!this.#isLate(call)) this.#refuse(call);
+  /** Two fifths of what its caller is ready to wait. */
+  #patienceMs({ deadlineMs }: C): number {
+    if (deadlineMs === undefined) return longestWaitMs;
+    return Math.min(longestWaitMs, (deadlineMs - this.#clock.epoch()) * patience);
   }
 
   #hasRoom(priority: Priority): boolean {
@@ -233,6 +233,8 @@ export class Gate<C extends Entrant> {
     for (const call of this.#beginning)
       if (call.slotSince !== undefined && now - call.slotSince > streamBeginningMs) this.begun(call);
     this.#admitWaiting(now);
+    for (const line of [this.#urgent, this.#line])
+      for (const call of line.expired(now)) if (!this.#isLate(call)) this.#refuse(call);
     // Callers that are told to come back spread over more time, the more of them there are.
     const share = this.#turnedAway / Math.max(1, this.#arrivals);
     this.#pushbackMs = Math.min(longestPushbackMs, shortestPushbackMs / Math.max(0.01, 1 - share));
