@@ -26,7 +26,7 @@ const contract = contractOf(
      prototype kind = 6;
      map<string, string> toString = 7;
      oneof __lookupGetter__ { string valueOf_ = 8; string length = 9; }
-     message __lookupSetter__ { string valueOf = 1; string then = 2; }
+     message __lookupSetter__ { string valueOf = 1; string toJSON = 2; }
    }`,
 );
 
@@ -56,7 +56,7 @@ test('fields of any name are read and printed', async () => {
     ['constructor', 'c'],
     [quoted, 'q'],
     [broken, 'b'],
-    ['hasOwnProperty', { valueOf: 'v', then: 't' }],
+    ['hasOwnProperty', { valueOf: 'v', toJSON: 't' }],
     ['kind', 'valueOf'],
     ['toString', { constructor: '1', prototype: '2' }],
     ['length', 'l'],
@@ -66,7 +66,7 @@ test('fields of any name are read and printed', async () => {
   const fields = new Map(Object.entries(JSON.parse(answer.text) as JsonObject));
   expect(fields.get(quoted)).toBe('q');
   expect(fields.get(broken)).toBe('b');
-  expect(fields.get('hasOwnProperty')).toEqual({ valueOf: 'v', then: 't' });
+  expect(fields.get('hasOwnProperty')).toEqual({ valueOf: 'v', toJSON: 't' });
   expect(fields.get('toString')).toEqual({ constructor: '1', prototype: '2' });
   expect([fields.get('kind'), fields.get('length')]).toEqual(['valueOf', 'l']);
   // The path is __proto__'s, and the JSON name of `constructor` is the same: both are there.
@@ -83,8 +83,8 @@ test('keys of a map may have any name, and change nothing but the map', async ()
 });
 
 test('paths and queries take such names like others, and know no inherited ones', async () => {
-  const path = await send(url, 'GET', '/__proto__/1?kind=valueOf&hasOwnProperty.then=2');
-  expect(JSON.parse(path.text)).toEqual({ hasOwnProperty: { valueOf: '1', then: '2' }, kind: 'valueOf' });
+  const path = await send(url, 'GET', '/__proto__/1?kind=valueOf&hasOwnProperty.toJSON=2');
+  expect(JSON.parse(path.text)).toEqual({ hasOwnProperty: { valueOf: '1', toJSON: '2' }, kind: 'valueOf' });
   for (const name of ['isPrototypeOf', 'hasOwnProperty.constructor', 'kind.prototype', '__defineSetter__'])
     expect((await send(url, 'GET', `/odd?${name}=1`)).status).toBe(400);
   expect((await send(url, 'GET', '/odd?kind=constructor')).status).toBe(400);

@@ -8,6 +8,13 @@ export function finish(
   slowClientMs: number,
 ): void {
   response.end(body);
+  // Behind answers of earlier requests on its connection it has no socket yet, and its time begins later.
+  if (response.socket === null)
+    response.once('socket', () => setImmediate(limitUnread, response, slowClientMs));
+  else limitUnread(response, slowClientMs);
+}
+
+function limitUnread(response: ServerResponse, slowClientMs: number): void {
   // Nothing waits in the usual case: the kernel has taken it all. node:http sets its own timeout for
   // the idle connection once the answer is out.
   if (unsentBytes(response) > 0) response.setTimeout(slowClientMs, () => cutAnswer(response));

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ServiceError } from '@weft/chassis/errors';
 import { loadContract } from '@weft/chassis/load-contract';
 import { createEdge } from '../../edge.ts';
+import type { Limits } from '../../limits.ts';
 import { fuzzLimits } from './fuzz-limits.ts';
 import { playedUpstream } from './upstream.ts';
 
@@ -13,18 +14,24 @@ export interface Held {
   readonly resources: number;
 }
 
+/** What it is started with. */
+export interface Start {
+  readonly descriptors: Uint8Array;
+  readonly limits: Partial<Limits>;
+}
+
 // An edge as a process of its own: it crashes by itself, and its memory is only its own. It answers its port
 // once it has got a contract, and what it holds whenever it is asked. Whatever nobody catches ends it.
-process.once('message', (bytes: Uint8Array) => {
-  void serve(bytes);
+process.once('message', (start: Start) => {
+  void serve(start);
 });
 
-async function serve(bytes: Uint8Array): Promise<void> {
-  const contract = loadContract(Buffer.from(bytes));
+async function serve({ descriptors, limits }: Start): Promise<void> {
+  const contract = loadContract(Buffer.from(descriptors));
   const edge = createEdge({
     contract,
     mesh: playedUpstream(contract),
-    limits: fuzzLimits,
+    limits: { ...fuzzLimits, ...limits },
     corsOrigins: ['https://app.test'],
     tokens: {
       async verify(token) {

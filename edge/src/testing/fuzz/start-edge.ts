@@ -1,7 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { Held } from './edge-process.ts';
+import type { Limits } from '../../limits.ts';
+import type { Held, Start } from './edge-process.ts';
 
 /** An edge in a process of its own. */
 export interface EdgeProcess {
@@ -12,8 +13,8 @@ export interface EdgeProcess {
   stop(): void;
 }
 
-/** Starts edge-process.ts with an encoded descriptor set. */
-export async function startEdge(descriptors: Uint8Array): Promise<EdgeProcess> {
+/** Starts edge-process.ts with an encoded descriptor set, and limits beside those of fuzz-limits.ts. */
+export async function startEdge(descriptors: Uint8Array, limits: Partial<Limits> = {}): Promise<EdgeProcess> {
   const child = fork(fileURLToPath(new URL('edge-process.ts', import.meta.url)), {
     execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning'],
     env: { PATH: process.env['PATH'] ?? '' },
@@ -23,7 +24,7 @@ export async function startEdge(descriptors: Uint8Array): Promise<EdgeProcess> {
   let words = '';
   for (const stream of [child.stdout, child.stderr])
     stream?.on('data', (chunk: Buffer) => (words = (words + chunk.toString()).slice(-4_000)));
-  child.send(descriptors);
+  child.send({ descriptors, limits } satisfies Start);
   try {
     const port = (await answerOf(child)) as number;
     return {
