@@ -30,9 +30,7 @@ export function fromStatus(status: StatusObject, fallbackReason: string, headers
   const pushback = status.metadata.get(pushbackKey)[0];
   const { reason, domain, details } = readDetails(status.metadata);
   const code = codeName(status.code);
-  // grpc-js's own text names the address of the instance.
-  const own = code === 'DEADLINE_EXCEEDED' && reason === undefined;
-  return new ServiceError(code, reason ?? fallbackReason, own ? 'no answer in time' : status.details, {
+  return new ServiceError(code, reason ?? fallbackReason, status.details, {
     details,
     domain,
     sent: { headers, trailers: status.metadata },

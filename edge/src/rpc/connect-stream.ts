@@ -8,7 +8,7 @@ import type { RpcType } from './content-type.ts';
 import { envelope } from './envelope.ts';
 import { serveFramed, type Framing } from './framed-call.ts';
 import { rpcErrorOf, type RpcError } from './rpc-error.ts';
-import { isPlain, postedMethod, unsupportedType } from './rpc-protocol.ts';
+import { refusedPlainly, postedMethod, unsupportedType } from './rpc-protocol.ts';
 import type { RpcOptions } from './rpc.ts';
 
 /** The flag of the frame that ends an answer. */
@@ -40,7 +40,7 @@ export class ConnectStream implements Protocol {
 
   /** Streams answer 200 whatever happens: the error is in the last frame. */
   fail(exchange: Exchange, failure: Failure): void {
-    if (isPlain(failure.status)) return this.#options.rest.fail(exchange, failure);
+    if (refusedPlainly(exchange, failure)) return;
     const error = rpcErrorOf(failure, exchange.pass.stripped);
     const body = lastFrame(error.trailers, error);
     exchange.response.writeHead(200, {

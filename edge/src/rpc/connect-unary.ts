@@ -15,7 +15,7 @@ import { readRpcType, type Codec } from './content-type.ts';
 import { messagesOf } from './messages.ts';
 import { answerMetadata, rpcMetadata } from './metadata.ts';
 import { rpcErrorOf } from './rpc-error.ts';
-import { isPlain, unsupportedType, wrongHttpMethod } from './rpc-protocol.ts';
+import { refusedPlainly, unsupportedType, wrongHttpMethod } from './rpc-protocol.ts';
 import type { RpcOptions } from './rpc.ts';
 
 /** A request's message in its codec, decompressed. */
@@ -61,7 +61,7 @@ export class ConnectUnary implements Protocol {
   }
 
   fail(exchange: Exchange, failure: Failure): void {
-    if (isPlain(failure.status)) return this.#options.rest.fail(exchange, failure);
+    if (refusedPlainly(exchange, failure)) return;
     const error = rpcErrorOf(failure, exchange.pass.stripped);
     const body = Buffer.from(JSON.stringify(connectError(error)));
     exchange.response.writeHead(httpStatus[error.code], {

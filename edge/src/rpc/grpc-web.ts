@@ -7,7 +7,7 @@ import type { RpcType } from './content-type.ts';
 import { envelope } from './envelope.ts';
 import { serveFramed, type Framing } from './framed-call.ts';
 import { rpcErrorOf, statusTrailers } from './rpc-error.ts';
-import { isPlain, postedMethod } from './rpc-protocol.ts';
+import { refusedPlainly, postedMethod } from './rpc-protocol.ts';
 import type { RpcOptions } from './rpc.ts';
 
 /** The flag of a frame that holds the trailers. */
@@ -31,7 +31,7 @@ export class GrpcWeb implements Protocol {
 
   /** As "Trailers-only": the status is in the headers, with no message in the body. */
   fail(exchange: Exchange, failure: Failure): void {
-    if (isPlain(failure.status)) return this.#options.rest.fail(exchange, failure);
+    if (refusedPlainly(exchange, failure)) return;
     const error = rpcErrorOf(failure, exchange.pass.stripped);
     exchange.response.writeHead(200, {
       ...error.headers,

@@ -5,7 +5,7 @@ import type { Protocol, Target } from '../protocol.ts';
 import type { RpcType } from './content-type.ts';
 import { serveFramed, type Framing } from './framed-call.ts';
 import { rpcErrorOf, statusTrailers } from './rpc-error.ts';
-import { isPlain, postedMethod, unsupportedType } from './rpc-protocol.ts';
+import { refusedPlainly, postedMethod, unsupportedType } from './rpc-protocol.ts';
 import type { RpcOptions } from './rpc.ts';
 
 /** gRPC over HTTP/2 (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md). */
@@ -28,7 +28,7 @@ export class Grpc implements Protocol {
 
   /** As "Trailers-Only": the status is in the headers, which are all there is. */
   fail(exchange: Exchange, failure: Failure): void {
-    if (isPlain(failure.status)) return this.#options.rest.fail(exchange, failure);
+    if (refusedPlainly(exchange, failure)) return;
     const { response, headers } = exchange;
     const error = rpcErrorOf(failure, exchange.pass.stripped);
     // Not by writeHead, after which the headers would not end the stream.

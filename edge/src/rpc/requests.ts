@@ -15,10 +15,15 @@ export async function* readRequests(
 ): AsyncGenerator<Uint8Array, undefined> {
   for await (const { flags, data } of readEnvelopes(chunks, limits.requestBytes)) {
     if (flags > compressed) throw malformed(`the message has flags ${flags}, which no request has`);
-    if (flags === compressed && !gzipped)
-      throw malformed('the message is compressed, but no header says how');
+    if (flags === compressed && !gzipped) throw unknownCompression();
     yield messages.read(flags === compressed ? await gunzip(data, limits.decompressedBytes) : data);
   }
+}
+
+/** gRPC's status codes have INTERNAL for it, and Connect's conformance tests too. */
+function unknownCompression(): ServiceError {
+  const message = 'the message is compressed, but no header says how';
+  return new ServiceError('INTERNAL', 'UNKNOWN_COMPRESSION', message);
 }
 
 function malformed(message: string): ServiceError {

@@ -1,7 +1,7 @@
 import { ServiceError } from '@weft/chassis/errors';
 import type { MethodRule } from '@weft/chassis/contract';
 import type { Exchange } from '../http/exchange.ts';
-import { HttpFault } from '../http/faults.ts';
+import { HttpFault, type Failure } from '../http/faults.ts';
 import { acceptedTypes } from './content-type.ts';
 
 /** The method that a POST calls. Throws a 405 for another HTTP method, UNIMPLEMENTED where nobody may call one. */
@@ -26,7 +26,19 @@ export function unsupportedType({ request, path, schema }: Exchange, message: st
   });
 }
 
-/** Failures that HTTP itself tells, as to clients that speak no RPC protocol. */
-export function isPlain(status: number): boolean {
-  return status === 405 || status === 415;
+/**
+ * Answers what HTTP itself refuses, a method or a type: no protocol has a form for that, so it is a sentence.
+ * Answers false for any other failure.
+ */
+export function refusedPlainly({ response, headers, bodiless }: Exchange, failure: Failure): boolean {
+  if (failure.status !== 405 && failure.status !== 415) return false;
+  const body = Buffer.from(`${failure.error.message}\n`);
+  response.writeHead(failure.status, {
+    ...headers,
+    ...failure.headers,
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': body.length,
+  });
+  response.end(bodiless ? undefined : body);
+  return true;
 }

@@ -9,7 +9,7 @@ import { ConnectUnary } from './connect-unary.ts';
 import { readRpcType, type RpcType } from './content-type.ts';
 import { Grpc } from './grpc.ts';
 import { GrpcWeb } from './grpc-web.ts';
-import { unsupportedType } from './rpc-protocol.ts';
+import { refusedPlainly, unsupportedType } from './rpc-protocol.ts';
 
 export interface RpcOptions {
   readonly mesh: Mesh;
@@ -19,7 +19,7 @@ export interface RpcOptions {
   readonly unknownFields: 'ignore' | 'refuse';
   /** Aborted when this process begins to shut down. */
   readonly draining: AbortSignal;
-  /** Tells what HTTP refuses to clients that speak none of the protocols. */
+  /** Answers what fails before it is known how its client wants that. */
   readonly rest: Protocol;
 }
 
@@ -32,7 +32,7 @@ export function createRpcSelect(options: RpcOptions): (exchange: Exchange) => Pr
     const contentType = exchange.request.headers['content-type'];
     if (contentType !== undefined && /^\s*application\/(grpc|connect\+)/i.test(contentType)) {
       const { known, type } = readRpcType(contentType);
-      if (known) return type === undefined ? new UnknownCodec(options) : protocolOf(type, options);
+      if (known) return type === undefined ? new UnknownCodec(options.rest) : protocolOf(type, options);
     }
     const method = exchange.schema.rpcs.get(exchange.path);
     return method === undefined || hasLiteralRoute(exchange) ? undefined : new ConnectUnary(method, options);
@@ -57,10 +57,10 @@ function hasLiteralRoute({ request, path, schema }: Exchange): boolean {
 
 /** A content type of one of the protocols, with a codec that is not spoken. */
 class UnknownCodec implements Protocol {
-  readonly #options: RpcOptions;
+  readonly #rest: Protocol;
 
-  constructor(options: RpcOptions) {
-    this.#options = options;
+  constructor(rest: Protocol) {
+    this.#rest = rest;
   }
 
   match(exchange: Exchange): never {
@@ -68,6 +68,6 @@ class UnknownCodec implements Protocol {
   }
 
   fail(exchange: Exchange, failure: Failure): void {
-    this.#options.rest.fail(exchange, failure);
+    if (!refusedPlainly(exchange, failure)) this.#rest.fail(exchange, failure);
   }
 }
