@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fromBinary } from '@bufbuild/protobuf';
-import { FileDescriptorSetSchema, type FileDescriptorProto } from '@bufbuild/protobuf/wkt';
+import {
+  file_google_protobuf_api,
+  file_google_protobuf_source_context,
+  file_google_protobuf_struct,
+  file_google_protobuf_type,
+  file_google_protobuf_wrappers,
+  FileDescriptorSetSchema,
+  type FileDescriptorProto,
+} from '@bufbuild/protobuf/wkt';
 import type { Contract } from '@weft/chassis/contract';
 import { loadContract } from '@weft/chassis/load-contract';
 
@@ -17,12 +25,21 @@ let contract: Contract | undefined;
  */
 export function knownFiles(): Files {
   files ??= new Map(
-    fromBinary(FileDescriptorSetSchema, readSet())
-      .file.filter(({ name }) => !name.startsWith('shop/'))
+    [...fromBinary(FileDescriptorSetSchema, readSet()).file, ...rest.map(({ proto }) => proto)]
+      .filter(({ name }) => !name.startsWith('shop/'))
       .map((file) => [file.name, file]),
   );
   return files;
 }
+
+/** Those of google/protobuf that the set does not have. */
+const rest = [
+  file_google_protobuf_api,
+  file_google_protobuf_source_context,
+  file_google_protobuf_struct,
+  file_google_protobuf_type,
+  file_google_protobuf_wrappers,
+];
 
 /** A contract that has gRPC's reflection, to call it. */
 export function reflectionContract(): Contract {

@@ -5,6 +5,7 @@ import type { CallOptions, Mesh } from '@weft/chassis/client/mesh';
 import { ServiceError } from '@weft/chassis/errors';
 import { ServerReflectionRequest, ServerReflectionResponse } from '@weft/proto/grpc/reflection/v1/reflection';
 import { knownFiles, type Files } from './known-files.ts';
+import { repairFiles } from './repair-files.ts';
 
 /** What an upstream says of itself. */
 export interface Reflected {
@@ -50,7 +51,7 @@ async function reflectOver(
   const conversation = new Conversation(mesh, `/${version}.ServerReflection/ServerReflectionInfo`, limits);
   try {
     const services = only === undefined ? await served(conversation) : [only];
-    return { services, files: await filesOf(conversation, services) };
+    return { services, files: repairFiles(await filesOf(conversation, services)) };
   } finally {
     await conversation.end();
   }
