@@ -1,17 +1,22 @@
 import { Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { json, send } from '../testing/http.ts';
-import { startLibrary, type Library } from '../testing/library.ts';
+import { limits, startLibrary, type Library } from '../testing/library.ts';
 import { rulesFixture } from '../testing/rules.ts';
 import { answerHeaders } from './metadata.ts';
 
 let books: Library;
 let rules: Library;
+let hurried: Library;
 beforeAll(async () => {
   const options = { stripHeaders: ['x-internal', 'grpc-metadata-tenant', 'x-out', 'traceparent'] };
-  [books, rules] = await Promise.all([startLibrary(options), startLibrary(options, rulesFixture())]);
+  [books, rules, hurried] = await Promise.all([
+    startLibrary(options),
+    startLibrary(options, rulesFixture()),
+    startLibrary({ limits: { ...limits, maxTimeoutMs: 1_000 } }),
+  ]);
 });
-afterAll(() => Promise.all([books.stop(), rules.stop()]));
+afterAll(() => Promise.all([books.stop(), rules.stop(), hurried.stop()]));
 
 type Headers = Record<string, string | string[]>;
 const inspect = async (headers: Headers) =>
@@ -50,6 +55,11 @@ test.each<[string, Headers, Record<string, string | undefined>]>([
   ['`-bin` may lack padding, and hold several', { 'x-data-bin': 'AQI, Aw' }, { 'x-data-bin': '0102|03' }],
   ['`-bin` that is no base64 is left out', { 'x-data-bin': 'a?' }, { 'x-data-bin': undefined }],
   ['a value beyond ASCII is left out', { 'x-custom': 'é' }, { 'x-custom': undefined }],
+  [
+    'what `Connection` names is of this hop',
+    { connection: 'keep-alive, X-Hop, authorization', 'x-hop': 'x', authorization: 'Bearer a' },
+    { 'x-hop': undefined, authorization: 'Bearer a' },
+  ],
   [
     'a name for the operator is left out',
     { 'X-Internal': 'x', 'grpc-metadata-x-internal': 'x', 'grpc-metadata-tenant': 't' },
@@ -159,4 +169,22 @@ test.each<[string, Headers, number]>([
   const { deadlineSeconds } = (await send(books.url, 'GET', '/v1/inspect', { headers })).json;
   expect(deadlineSeconds).toBeLessThanOrEqual(seconds);
   expect(deadlineSeconds).toBeGreaterThan(seconds - 0.5);
+});
+
+test.each<[string, Headers]>([
+  ['for a client that asks for more', { 'x-server-timeout': '100' }],
+  ['for one that asks for nothing', {}],
+])("the operator's longest timeout holds %s", async (_, headers) => {
+  const { deadlineSeconds } = (await send(hurried.url, 'GET', '/v1/inspect', { headers })).json;
+  expect(deadlineSeconds).toBeLessThanOrEqual(1);
+  expect(deadlineSeconds).toBeGreaterThan(0);
+});
+
+test('a stream has no timeout but those of its client and its contract', async () => {
+  const path = '/v1/books:watch?count=0&failCode=99';
+  const headers = { accept: 'text/event-stream', 'x-server-timeout': '1.5' };
+  const startedAt = Date.now();
+  const answer = await send(hurried.url, 'GET', path, { headers });
+  expect(Date.now() - startedAt).toBeGreaterThan(1_300);
+  expect(answer.json.error.status).toBe('DEADLINE_EXCEEDED');
 });

@@ -66,16 +66,35 @@ export function requestMetadata(
   stripped: ReadonlySet<string> = none,
 ): Metadata {
   const metadata = new Metadata();
+  const ofThisHop = connectionOptions(rawHeaders);
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const header = (rawHeaders[i] ?? '').toLowerCase();
     const value = rawHeaders[i + 1] ?? '';
-    if (stripped.has(header)) continue;
+    if (stripped.has(header) || ofThisHop?.has(header) === true) continue;
     if (passed.has(header) || (header.startsWith('x-') && !own.has(header)))
       addMetadata(metadata, header, value);
     else if (header.startsWith(prefix)) addPrefixed(metadata, header.slice(prefix.length), value, stripped);
   }
   if (!stripped.has('x-request-id')) metadata.set('x-request-id', requestId);
   return metadata;
+}
+
+/**
+ * Headers that `Connection` says are for this hop alone (RFC 9110, 7.6.1). Not those that proxies say of the
+ * client or that say who it is: they are not the client's to take away.
+ */
+function connectionOptions(rawHeaders: readonly string[]): ReadonlySet<string> | undefined {
+  let options: Set<string> | undefined;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? '';
+    const value = rawHeaders[i + 1] ?? '';
+    if (name.length !== 10 || name.toLowerCase() !== 'connection' || /^(keep-alive|close)$/i.test(value))
+      continue;
+    options ??= new Set();
+    for (const option of value.toLowerCase().split(',')) options.add(option.trim());
+  }
+  for (const option of options ?? []) if (passed.has(option) || proxies.test(option)) options?.delete(option);
+  return options;
 }
 
 function addPrefixed(metadata: Metadata, name: string, value: string, stripped: ReadonlySet<string>): void {

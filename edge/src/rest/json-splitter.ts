@@ -169,8 +169,14 @@ class ArraySplitter implements Splitter {
     if (!isSpace(byte)) this.#begun = true;
     if (byte === quote) this.#inString = true;
     else if (byte === openArray || byte === openObject) this.#depth++;
-    else if (byte === closeArray || byte === closeObject) this.#depth--;
+    else if (byte === closeArray || byte === closeObject) this.#close();
     return false;
+  }
+
+  /** A brace that closes nothing would let the element go on for ever. */
+  #close(): void {
+    if (this.#depth === 0) throw new JsonTextError(`is not valid JSON in element [${this.#pending.index}]`);
+    this.#depth--;
   }
 }
 

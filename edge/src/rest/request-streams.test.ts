@@ -75,6 +75,7 @@ test.each<[string, string, number, string]>([
     400,
     'the body is not valid JSON: there is nothing where element [1] should be',
   ],
+  ['a brace that closes nothing', '[{},}', 400, 'the body is not valid JSON in element [1]'],
   ['what follows', '[{}] {}', 400, 'the body is not valid JSON: something follows the array'],
   ['the missing end', '[{},{}', 400, 'the body is not valid JSON: it ends too early'],
   [
