@@ -1,16 +1,19 @@
 import { readFileSync } from 'node:fs';
 import type { Metadata } from '@grpc/grpc-js';
+import { encodeHeaders } from '../http2/header-writer.ts';
 import type { AttemptBase } from './connection.ts';
 
-/** What all requests of a connection begin with, as names and values in turn. */
-export function constantHeaders(scheme: 'http' | 'https', authority: string): readonly string[] {
-  return [
+/** What all requests to a path begin with, encoded once. */
+export function encodedHeaders(scheme: 'http' | 'https', authority: string, path: string): Buffer {
+  return encodeHeaders([
     ':method',
     'POST',
     ':scheme',
     scheme,
     ':authority',
     authority,
+    ':path',
+    path,
     'te',
     'trailers',
     'content-type',
@@ -19,12 +22,12 @@ export function constantHeaders(scheme: 'http' | 'https', authority: string): re
     userAgent,
     'grpc-accept-encoding',
     'identity,gzip',
-  ];
+  ]);
 }
 
-/** The headers of one request, as names and values in turn. */
-export function requestHeaders(constant: readonly string[], attempt: AttemptBase): string[] {
-  const headers = [...constant, ':path', attempt.path];
+/** The headers of one request beside those, as names and values in turn. */
+export function requestHeaders(attempt: AttemptBase): string[] {
+  const headers: string[] = [];
   if (attempt.deadlineMs !== Infinity) headers.push('grpc-timeout', grpcTimeout(attempt.deadlineMs));
   addMetadata(headers, attempt.metadata);
   return headers;

@@ -1,4 +1,4 @@
-import type { ClientHttp2Session } from 'node:http2';
+import type { ClientSession } from '../http2/session.ts';
 
 export interface KeepaliveTimes {
   /** Nothing heard for so long: a ping. Milliseconds. */
@@ -9,7 +9,7 @@ export interface KeepaliveTimes {
 
 /** Finds a peer that is gone without a word (gRFC A8). Pings only where nothing else is heard. */
 export class Keepalive {
-  readonly #session: ClientHttp2Session;
+  readonly #session: ClientSession;
   readonly #times: KeepaliveTimes;
   readonly #dead: () => void;
   #heardAt = performance.now();
@@ -17,7 +17,7 @@ export class Keepalive {
   #stopped = false;
 
   /** `dead` is called at most once. */
-  constructor(session: ClientHttp2Session, times: KeepaliveTimes, dead: () => void) {
+  constructor(session: ClientSession, times: KeepaliveTimes, dead: () => void) {
     this.#session = session;
     this.#times = times;
     this.#dead = dead;
@@ -39,10 +39,9 @@ export class Keepalive {
   }
 
   #ping(): NodeJS.Timeout | undefined {
-    if (this.#session.destroyed) return undefined;
-    this.#session.ping((error) => {
-      // Failed pings are those of a session that is ending anyway.
-      if (error !== null || this.#stopped) return;
+    if (this.#session.over) return undefined;
+    this.#session.ping(() => {
+      if (this.#stopped) return;
       clearTimeout(this.#timer);
       this.heard();
       this.#wait();

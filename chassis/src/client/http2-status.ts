@@ -1,12 +1,14 @@
-import { constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http2';
 import { Metadata } from '@grpc/grpc-js';
 import { Code, codeName, ServiceError, type CodeName } from '../errors.ts';
+import { errorCodes } from '../http2/frames.ts';
+import type { Headers } from '../http2/header-block.ts';
 import { fromStatus } from '../rpc-status.ts';
 import { connectionLost, notSent } from './retry.ts';
 
 /** Header or trailer block as metadata, without what gRPC itself sends in it. */
-export function toMetadata(headers: IncomingHttpHeaders): Metadata {
-  const metadata = Metadata.fromHttp2Headers(headers);
+export function toMetadata(headers: Headers): Metadata {
+  const metadata = Metadata.fromHttp2Headers(headers as IncomingHttpHeaders);
   if (headers['grpc-status'] !== undefined) {
     metadata.remove('grpc-status');
     metadata.remove('grpc-message');
@@ -14,22 +16,23 @@ export function toMetadata(headers: IncomingHttpHeaders): Metadata {
   return metadata;
 }
 
-/** The failure that a trailer block tells of, undefined for OK. */
-export function statusError(trailers: IncomingHttpHeaders): ServiceError | undefined {
+/** The failure that a trailer block tells of, undefined for OK. `headers`: what came before it, if anything did. */
+export function statusError(trailers: Headers, headers?: Headers): ServiceError | undefined {
   const text = trailers['grpc-status'];
   if (text === '0') return undefined;
   const code = typeof text === 'string' && /^\d+$/.test(text) ? Number(text) : Code.UNKNOWN;
   if (code === 0) return undefined;
   const sent = trailers['grpc-message'];
   const details = typeof sent === 'string' ? percentDecoded(sent) : '';
-  return fromStatus({ code, details, metadata: toMetadata(trailers) }, codeName(code));
+  const sentBefore = headers === undefined ? undefined : toMetadata(headers);
+  return fromStatus({ code, details, metadata: toMetadata(trailers) }, codeName(code), sentBefore);
 }
 
 /** What is wrong with an answer that begins so; undefined for gRPC. */
-export function notGrpc(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): ServiceError | undefined {
-  const status = headers[':status'] ?? 0;
-  if (status === 200 && isGrpc(headers['content-type'])) return undefined;
-  const type = headers['content-type'] ?? 'no content type';
+export function notGrpc(headers: Headers): ServiceError | undefined {
+  const status = Number(headers[':status']);
+  const type = String(headers['content-type'] ?? 'no content type');
+  if (status === 200 && isGrpc(type)) return undefined;
   return new ServiceError(
     httpCodes.get(status) ?? 'UNKNOWN',
     `HTTP_${status}`,
@@ -37,8 +40,8 @@ export function notGrpc(headers: IncomingHttpHeaders & IncomingHttpStatusHeader)
   );
 }
 
-function isGrpc(type: string | undefined): boolean {
-  return type !== undefined && /^application\/grpc(?:$|[+; ])/i.test(type);
+function isGrpc(type: string): boolean {
+  return /^application\/grpc(?:$|[+; ])/i.test(type);
 }
 
 /** github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md */
@@ -58,16 +61,16 @@ const httpCodes = new Map<number, CodeName>([
  * at; one that ended without a status was lost on the way.
  */
 export function resetError(rstCode: number): ServiceError {
-  if (rstCode === constants.NGHTTP2_REFUSED_STREAM) return neverSent();
-  if (rstCode === constants.NGHTTP2_NO_ERROR) return lost();
+  if (rstCode === errorCodes.refusedStream) return neverSent();
+  if (rstCode === errorCodes.noError) return lost();
   const code = resetCodes.get(rstCode) ?? 'INTERNAL';
   return new ServiceError(code, 'STREAM_RESET', `the instance reset the stream (HTTP/2 error ${rstCode})`);
 }
 
 const resetCodes = new Map<number, CodeName>([
-  [constants.NGHTTP2_CANCEL, 'CANCELLED'],
-  [constants.NGHTTP2_ENHANCE_YOUR_CALM, 'RESOURCE_EXHAUSTED'],
-  [constants.NGHTTP2_INADEQUATE_SECURITY, 'PERMISSION_DENIED'],
+  [errorCodes.cancel, 'CANCELLED'],
+  [errorCodes.enhanceYourCalm, 'RESOURCE_EXHAUSTED'],
+  [errorCodes.inadequateSecurity, 'PERMISSION_DENIED'],
 ]);
 
 export function neverSent(): ServiceError {

@@ -1,18 +1,19 @@
-import type { ClientHttp2Stream } from 'node:http2';
 import { Metadata } from '@grpc/grpc-js';
 import { ServiceError } from '../errors.ts';
 import type { Attempt, StreamingAttempt } from './connection.ts';
-import { Http2Call } from './http2-call.ts';
+import { Http2Call, type Carrier } from './http2-call.ts';
 import { cancelled, statusError, toMetadata } from './http2-status.ts';
 import type { StreamResult } from './mesh.ts';
 import { frameMessage } from './message-framing.ts';
 
 type Result = IteratorResult<Uint8Array, undefined>;
 
-/** So much is read ahead of the reader. The rest waits in the stream's window, and then with its sender. */
-const readAheadBytes = 32 * 1024;
+const nothing = Buffer.alloc(0);
 
-/** A call that streams its answers, its requests, or both. */
+/**
+ * A call that streams its answers, its requests, or both. What its reader has not taken stays in the stream's
+ * window, and then with its sender.
+ */
 export class Http2StreamCall extends Http2Call {
   readonly result: StreamResult;
   readonly #attempt: Attempt | StreamingAttempt;
@@ -21,7 +22,10 @@ export class Http2StreamCall extends Http2Call {
   #waiting: PromiseWithResolvers<Result> | undefined;
   /** How it ended, once everything that was sent is in `reader`. */
   #outcome: { error?: ServiceError } | undefined;
-  #paused = false;
+  /** Bytes that came, and of those the ones that the sender may replace. */
+  #received = 0;
+  #granted = 0;
+  #drained: (() => void) | undefined;
 
   constructor(attempt: Attempt | StreamingAttempt) {
     super(attempt);
@@ -41,34 +45,50 @@ export class Http2StreamCall extends Http2Call {
     this.result = { headers, trailers, messages: { [Symbol.asyncIterator]: () => iterator } };
   }
 
-  protected override onOpen(stream: ClientHttp2Stream): void {
-    stream.on('end', () => {
-      if (this.trailers !== undefined) this.finish();
-    });
-    if ('requests' in this.#attempt) void this.#send(stream, this.#attempt.requests);
-    else this.#write(stream, this.#attempt.request, true);
+  override open(carrier: Carrier): void {
+    const { requests, request } = this.#attempt as Partial<Attempt & StreamingAttempt>;
+    if (requests !== undefined) {
+      this.begin(carrier, nothing, false);
+      void this.#send(requests);
+      return;
+    }
+    try {
+      this.begin(carrier, frameMessage(request ?? nothing), true);
+    } catch (error) {
+      carrier.released();
+      this.fail(error as ServiceError);
+    }
+  }
+
+  override onData(bytes: Buffer): void {
+    this.#received += bytes.length;
+    super.onData(bytes);
+  }
+
+  override onDrain(): void {
+    this.#drained?.();
+  }
+
+  override onClosed(code: number | undefined): void {
+    super.onClosed(code);
+    this.#drained?.();
   }
 
   protected override onBegin(): void {
     this.#begun.resolve(toMetadata(this.headers ?? {}));
-    this.onBytes();
   }
 
   protected override onBytes(): void {
     const waiting = this.#waiting;
-    const message = waiting === undefined ? undefined : this.#take();
-    if (message !== undefined) {
-      this.#waiting = undefined;
-      waiting?.resolve({ done: false, value: message });
+    if (waiting === undefined) return;
+    const message = this.#take();
+    if (message === undefined) {
+      // Its reader waits for the rest of it, however long it is.
+      if (this.#waiting !== undefined) this.#grant(this.#received);
+      return;
     }
-    if (this.#waiting !== undefined || this.#paused || this.reader.bytes <= readAheadBytes) return;
-    this.#paused = true;
-    this.stream?.pause();
-  }
-
-  protected override onTrailers(): void {
-    // What was sent before them may still be on its way: `end` says when it is here.
-    if (this.stream?.readableEnded === true) this.finish();
+    this.#waiting = undefined;
+    waiting.resolve({ done: false, value: message });
   }
 
   protected override finish(): void {
@@ -81,7 +101,6 @@ export class Http2StreamCall extends Http2Call {
       this.#done.resolve(toMetadata(trailers));
     } else this.#failed(error);
     this.#tellEnd();
-    this.leave();
   }
 
   protected override rejected(error: ServiceError): void {
@@ -102,22 +121,27 @@ export class Http2StreamCall extends Http2Call {
     const waiting = Promise.withResolvers<Result>();
     this.#waiting = waiting;
     if (this.#outcome !== undefined) this.#tellEnd();
-    else if (this.#paused) {
-      this.#paused = false;
-      this.stream?.resume();
-    }
+    else this.#grant(this.#received);
     return waiting.promise;
   }
 
   /** A message that is there; one that cannot be read is the end. */
   #take(): Buffer | undefined {
-    if (this.headers === undefined) return undefined;
     try {
-      return this.reader.next();
+      const message = this.reader.next();
+      if (message !== undefined) this.#grant(this.#received - this.reader.bytes);
+      return message;
     } catch (error) {
       this.#broken(error as ServiceError);
       return undefined;
     }
+  }
+
+  /** Lets the sender send on, as if `bytes` were all that was ever wanted. */
+  #grant(bytes: number): void {
+    if (bytes <= this.#granted) return;
+    this.stream?.consume(bytes - this.#granted);
+    this.#granted = bytes;
   }
 
   #tellEnd(): void {
@@ -137,19 +161,8 @@ export class Http2StreamCall extends Http2Call {
     else this.fail(error);
   }
 
-  #write(stream: ClientHttp2Stream, message: Uint8Array, last: boolean): boolean {
-    try {
-      const frame = frameMessage(message);
-      if (!last) return stream.write(frame);
-      stream.end(frame);
-    } catch (error) {
-      this.fail(error as ServiceError);
-    }
-    return true;
-  }
-
   /** Pulls the requests one by one as the instance takes them. */
-  async #send(stream: ClientHttp2Stream, requests: StreamingAttempt['requests']): Promise<void> {
+  async #send(requests: StreamingAttempt['requests']): Promise<void> {
     for (;;) {
       const result = await requests.next().catch(() => undefined);
       if (this.settled) return;
@@ -159,11 +172,17 @@ export class Http2StreamCall extends Http2Call {
         return;
       }
       if (result.done === true) {
-        stream.end();
+        this.stream?.write(nothing, true);
         return;
       }
-      if (!this.#write(stream, result.value, false) && !this.settled)
-        await new Promise((resolve) => stream.once('drain', resolve));
+      try {
+        if (this.stream?.write(frameMessage(result.value), false) === true) continue;
+      } catch (error) {
+        this.fail(error as ServiceError);
+        return;
+      }
+      await new Promise<void>((resolve) => (this.#drained = resolve));
+      this.#drained = undefined;
     }
   }
 }

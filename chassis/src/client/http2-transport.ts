@@ -1,7 +1,8 @@
-import { connect, constants, type ClientHttp2Session } from 'node:http2';
 import { TLSSocket } from 'node:tls';
+import { errorCodes } from '../http2/frames.ts';
+import { ClientSession } from '../http2/session.ts';
 import type { Carrier, Http2Call } from './http2-call.ts';
-import { constantHeaders } from './http2-headers.ts';
+import { encodedHeaders } from './http2-headers.ts';
 import { Keepalive, type KeepaliveTimes } from './http2-keepalive.ts';
 import type { Dialer } from './http2-security.ts';
 
@@ -10,14 +11,8 @@ import type { Dialer } from './http2-security.ts';
  * also bounds a stream's rate (at 1 ms to the instance and back, 128 MB/s).
  */
 const streamWindowBytes = 128 * 1024;
-/** Of all streams together: Node gives it back as bytes arrive, so that no stream can hold up others. */
+/** Of all streams together: it is given back as bytes arrive, so that no stream can hold up others. */
 const sessionWindowBytes = 8 * 1024 * 1024;
-
-const sessionOptions = {
-  settings: { enablePush: false, initialWindowSize: streamWindowBytes },
-  // Node would refuse streams of its own above 10 MB; limits are kept by the windows, and by who calls.
-  maxSessionMemory: Number.MAX_SAFE_INTEGER,
-};
 
 export interface TransportTimes {
   /** The longest that connecting may take, with TLS and the instance's settings. Milliseconds. */
@@ -37,12 +32,13 @@ export interface TransportEvents {
 
 /** One HTTP/2 session with an instance, from its connecting to its end. It does not come back. */
 export class Http2Transport implements Carrier {
-  readonly session: ClientHttp2Session;
-  readonly headers: readonly string[];
+  readonly session: ClientSession;
   lastStreamId = Infinity;
   readonly #events: TransportEvents;
   readonly #times: TransportTimes;
   readonly #connectTimer: NodeJS.Timeout;
+  readonly #dialer: Dialer;
+  readonly #headers = new Map<string, Buffer>();
   #keepalive: Keepalive | undefined;
   #active = 0;
   #most = 0;
@@ -52,28 +48,28 @@ export class Http2Transport implements Carrier {
   constructor(dialer: Dialer, times: TransportTimes, events: TransportEvents) {
     this.#events = events;
     this.#times = times;
-    this.headers = constantHeaders(dialer.scheme, dialer.authority);
-    const session = connect(`${dialer.scheme}://localhost`, {
-      ...sessionOptions,
-      createConnection: () => dialer.dial(),
-    });
+    this.#dialer = dialer;
+    const socket = dialer.dial();
+    const session = new ClientSession(
+      socket,
+      { streamWindowBytes, sessionWindowBytes },
+      {
+        onSettings: (maxConcurrentStreams) => this.#onSettings(maxConcurrentStreams),
+        onGoaway: (code, lastStreamId) => {
+          this.lastStreamId = lastStreamId;
+          this.#onDown(code === errorCodes.enhanceYourCalm);
+          this.#closeIfIdle();
+        },
+        onClose: () => this.#onDown(false),
+      },
+    );
     this.session = session;
     this.#connectTimer = setTimeout(() => session.destroy(), times.connectMs);
-    session.on('connect', (_, socket) => {
+    socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', () => {
       if (socket instanceof TLSSocket && socket.alpnProtocol !== 'h2') session.destroy();
       // It may have been let go while it was connecting.
-      else if (!session.destroyed) session.setLocalWindowSize(sessionWindowBytes);
+      else if (!session.over) session.start();
     });
-    session.on('remoteSettings', ({ maxConcurrentStreams = Infinity }) =>
-      this.#onSettings(maxConcurrentStreams),
-    );
-    session.on('goaway', (code, lastStreamId) => {
-      this.lastStreamId = lastStreamId;
-      this.#onDown(code === constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    });
-    // Always followed by `close`.
-    session.on('error', () => undefined);
-    session.on('close', () => this.#onDown(false));
   }
 
   /** Whether calls may be opened now. */
@@ -82,11 +78,7 @@ export class Http2Transport implements Carrier {
   }
 
   get up(): boolean {
-    return this.#upAt !== undefined && !this.#down && !this.lost;
-  }
-
-  get lost(): boolean {
-    return this.session.closed || this.session.destroyed;
+    return this.#upAt !== undefined && !this.#down && !this.session.over;
   }
 
   /** For how long it has been up, milliseconds. */
@@ -94,15 +86,26 @@ export class Http2Transport implements Carrier {
     return this.#upAt === undefined ? 0 : performance.now() - this.#upAt;
   }
 
+  headersOf(path: string): Buffer {
+    let headers = this.#headers.get(path);
+    if (headers === undefined) {
+      headers = encodedHeaders(this.#dialer.scheme, this.#dialer.authority, path);
+      this.#headers.set(path, headers);
+    }
+    return headers;
+  }
+
   open(call: Http2Call): void {
     this.#active += 1;
     call.open(this);
+    // After a billion calls it is time for another session.
+    if (this.session.usedUp) this.#onDown(false);
   }
 
   released(): void {
     this.#active -= 1;
     if (!this.#down) this.#events.onFree();
-    else if (this.#active === 0) this.session.close();
+    else this.#closeIfIdle();
   }
 
   heard(): void {
@@ -113,8 +116,11 @@ export class Http2Transport implements Carrier {
   close(): void {
     this.#onDown(false);
     if (this.#upAt === undefined) this.session.destroy();
-    // Not before: requests that are still to be written would be dropped.
-    else if (this.#active === 0) this.session.close();
+    else this.#closeIfIdle();
+  }
+
+  #closeIfIdle(): void {
+    if (this.#active === 0) this.session.close();
   }
 
   #onSettings(maxConcurrentStreams: number): void {
@@ -135,7 +141,6 @@ export class Http2Transport implements Carrier {
     if (this.#down) return;
     this.#down = true;
     clearTimeout(this.#connectTimer);
-    // A ping to a session that drains would be taken for a failure (Node answers it so at once).
     this.#keepalive?.stop();
     this.#events.onDown(calm);
   }

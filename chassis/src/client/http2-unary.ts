@@ -1,8 +1,8 @@
-import type { ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import type { Metadata } from '@grpc/grpc-js';
 import { ServiceError } from '../errors.ts';
+import type { Headers } from '../http2/header-block.ts';
 import type { Attempt } from './connection.ts';
-import { Http2Call } from './http2-call.ts';
+import { Http2Call, type Carrier } from './http2-call.ts';
 import { statusError, toMetadata } from './http2-status.ts';
 import type { UnaryResult } from './mesh.ts';
 import { frameMessage } from './message-framing.ts';
@@ -29,41 +29,41 @@ export class Http2Unary extends Http2Call {
     this.#reject = reject;
   }
 
-  protected override onOpen(stream: ClientHttp2Stream): void {
-    stream.end(this.#frame);
+  override open(carrier: Carrier): void {
+    this.begin(carrier, this.#frame, true);
   }
 
   protected override onBegin(): void {
-    // Bytes may have come before the event of their headers.
-    this.onBytes();
+    // The message is still to come.
   }
 
   protected override onBytes(): void {
-    if (this.headers === undefined) return;
+    const before = this.reader.bytes;
     try {
       this.#message ??= this.reader.next();
-      if (this.#message === undefined || this.reader.bytes === 0) return;
-      throw new ServiceError(
-        'INTERNAL',
-        'MALFORMED_ANSWER',
-        `${this.#path} answered with more than one message`,
-      );
+      if (this.#message !== undefined && this.reader.bytes > 0)
+        throw new ServiceError(
+          'INTERNAL',
+          'MALFORMED_ANSWER',
+          `${this.#path} answered with more than one message`,
+        );
+      // All of it is wanted, and its length is within the limit.
+      if (this.#message === undefined) this.stream?.consume(before - this.#granted);
+      this.#granted = before;
     } catch (error) {
       this.fail(error as ServiceError);
     }
   }
 
-  protected override onTrailers(): void {
-    if (this.#message !== undefined || this.trailers?.['grpc-status'] !== '0') this.finish();
-  }
+  #granted = 0;
 
   protected override finish(): void {
-    const { headers = {}, trailers = {} } = this;
-    const error = statusError(trailers) ?? (this.#message === undefined ? this.#noMessage() : undefined);
+    const { headers = none, trailers = none } = this;
+    const error =
+      statusError(trailers, this.headers) ?? (this.#message === undefined ? this.#noMessage() : undefined);
     if (!this.settle()) return;
     if (error !== undefined) this.#reject(error);
     else if (this.#message !== undefined) this.#resolve(new Http2Result(this.#message, headers, trailers));
-    this.leave();
   }
 
   protected override rejected(error: ServiceError): void {
@@ -76,13 +76,15 @@ export class Http2Unary extends Http2Call {
   }
 }
 
+const none: Headers = {};
+
 /** Reads metadata when it is asked for: hardly anybody wants the trailers. */
 class Http2Result implements UnaryResult {
   readonly message: Uint8Array;
-  readonly #headers: IncomingHttpHeaders;
-  readonly #trailers: IncomingHttpHeaders;
+  readonly #headers: Headers;
+  readonly #trailers: Headers;
 
-  constructor(message: Uint8Array, headers: IncomingHttpHeaders, trailers: IncomingHttpHeaders) {
+  constructor(message: Uint8Array, headers: Headers, trailers: Headers) {
     this.message = message;
     this.#headers = headers;
     this.#trailers = trailers;
