@@ -64,6 +64,8 @@ export async function serveFramed(
     ...answerMetadata(await result.headers, pass.stripped),
     ...exchange.headers,
     [framing.acceptHeader]: 'gzip',
+    // For nginx: each message at once.
+    ...(method.streaming ? { 'x-accel-buffering': 'no' } : {}),
     ...(gzips ? { [framing.encodingHeader]: 'gzip' } : {}),
   });
   try {
