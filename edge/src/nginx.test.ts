@@ -182,6 +182,23 @@ test('the messages of a stream arrive one by one', async () => {
   expect(text).toBe(chunks.join(''));
 });
 
+test('and those of a Connect stream', async () => {
+  const message = Buffer.from('{"text":"3"}');
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  let chunks = 0;
+  const { status, text } = await ask('POST', '/acme.v1.Greeter/Count', {
+    headers: { 'content-type': 'application/connect+json' },
+    body: Buffer.concat([head, message]).toString('latin1'),
+    onChunk: () => {
+      chunks += 1;
+      goOn();
+    },
+  });
+  expect([status, text.match(/"text":"\d"/g)]).toEqual([200, ['1', '2', '3'].map((n) => `"text":"${n}"`)]);
+  expect(chunks).toBeGreaterThan(2);
+});
+
 test('gRPC passes: calls, streams and errors of grpc-js', async () => {
   const client = new grpc.Client(`localhost:${port}`, grpc.credentials.createSsl(Buffer.from(identity.ca)));
   const words = contract.registry.getMessage('acme.v1.Words') as DescMessage;
