@@ -80,12 +80,18 @@ export function createEdge(options: EdgeOptions): Edge {
   const draining = new AbortController();
   const failures = createFailures(logger, draining.signal);
   const announce = announcer(logger);
-  const build = (next: Contract): Schema => announce(buildSchema(next, schemaOptions));
+  const proxies = trustedProxies(options.trustedProxies ?? []);
+  const rates = createRateLimits(options, (request) => clientAddress(request, proxies));
+  const build = (next: Contract): Schema => {
+    const built = announce(buildSchema(next, schemaOptions));
+    for (const route of rates?.withoutTarget(built) ?? [])
+      logger.warn({ route }, 'a rate limit is for a route or an RPC that is not served');
+    return built;
+  };
   let schema = contract === undefined ? buildSchema(emptyContract(), schemaOptions) : build(contract);
   let known = contract !== undefined;
   const rest = new Rest({ ...settled, failures });
   const rpc = createRpcSelect({ ...settled, failures, draining: draining.signal, rest });
-  const proxies = trustedProxies(options.trustedProxies ?? []);
   const handle = createHandler({
     schema: () => schema,
     known: () => known,
@@ -93,7 +99,7 @@ export function createEdge(options: EdgeOptions): Edge {
     rest,
     tokens,
     limits,
-    rates: createRateLimits(options, (request) => clientAddress(request, proxies)),
+    rates,
     pass: { stripped: new Set(options.stripHeaders), maxTimeoutMs: limits.maxTimeoutMs },
     cors: createCors(options.corsOrigins ?? []),
     failures,

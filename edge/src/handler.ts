@@ -57,7 +57,7 @@ export function createHandler(options: HandlerOptions): Handle {
     if (!options.known()) throw schemaUnknown();
     if (inFlight > limits.concurrentRequests) throw overloaded();
     // Before any token is looked at: to verify one costs more than to make one up.
-    await rates?.ofAddress(exchange);
+    if (rates !== undefined) await rates.ofAddress(exchange);
     checkTarget(exchange.request.url ?? '', limits.urlBytes);
     const page = pageOf(exchange);
     if (page !== undefined) return sendPage(page, exchange, limits.slowClientMs);
@@ -71,7 +71,7 @@ export function createHandler(options: HandlerOptions): Handle {
       if (methodKind !== 'server_streaming') liftArrivalLimit(exchange.request);
     }
     const user = await checkAccess(exchange.request, target.method, tokens);
-    await rates?.ofCall(exchange, target, user?.id);
+    if (rates !== undefined) await rates.ofCall(exchange, target, user?.id);
     await target.serve();
   }
 

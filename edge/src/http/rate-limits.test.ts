@@ -125,6 +125,26 @@ test('without rates nothing is said of them', async () => {
   expect(Object.keys(headers).filter((name) => name.startsWith('ratelimit'))).toEqual([]);
 });
 
+test('a rate for what is not served is told of', () => {
+  const served = ['GET /v1/books/{id}=1/min', 'acme.v1.Library/Echo=1/min'];
+  const routeRates = [
+    ...served,
+    'GET /v1/boks=1/min',
+    'PUT /v1/books/{id}=1/min',
+    'acme.v1.Library/Eco=1/min',
+  ];
+  const limits = createRateLimits({ routeRates }, () => '');
+  expect(limits?.withoutTarget(started[0]?.edge.schema ?? fail())).toEqual([
+    'GET /v1/boks',
+    'PUT /v1/books/{id}',
+    'acme.v1.Library/Eco',
+  ]);
+});
+
+function fail(): never {
+  throw new Error('no edge was started');
+}
+
 test('a rate that is none makes no limits', () => {
   expect(() => createRateLimits({ addressRates: ['lots'] }, () => '')).toThrow('has lots, which is no rate');
   expect(() => createRateLimits({ routeRates: ['/v1=1/s'] }, () => '')).toThrow('which is no limit like');

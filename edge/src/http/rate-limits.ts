@@ -3,6 +3,7 @@ import { metrics } from '@opentelemetry/api';
 import { ServiceError } from '@weft/chassis/errors';
 import { QuotaFailure, RetryInfo } from '@weft/proto/google/rpc/error_details';
 import type { Target } from '../protocol.ts';
+import type { Schema } from '../schema.ts';
 import type { Exchange } from './exchange.ts';
 import { networkOf } from './network.ts';
 import { Quota } from './quota.ts';
@@ -28,6 +29,8 @@ export interface RateLimits {
   ofAddress(exchange: Exchange): Promise<void>;
   /** Once its method and its user are known. */
   ofCall(exchange: Exchange, target: Target, userId: string | undefined): Promise<void>;
+  /** Names of routes and RPCs with a rate that a schema does not have: misspelt, or not known yet. */
+  withoutTarget(schema: Schema): readonly string[];
 }
 
 /** Undefined when there are no limits. `address`: that of the client. Throws what is wrong with a rate. */
@@ -61,12 +64,16 @@ export function createRateLimits(
       if (userId !== undefined) await take(exchange, users, userId);
       if (routes.size === 0) return;
       const verb = exchange.bodiless ? 'GET' : exchange.request.method;
-      for (const name of [method.path.slice(1), `${verb} ${label}`]) {
+      for (const name of [method.path.slice(1), `${verb} ${label}`, `* ${label}`]) {
         const limit = routes.get(name);
         // A space, so that nobody's id can be an address.
         if (limit !== undefined)
           await take(exchange, limit, userId === undefined ? client(exchange) : `user ${userId}`);
       }
+    },
+    withoutTarget({ routes: { list }, rpcs }) {
+      const known = new Set(list.map(({ rule }) => `${rule.httpMethod} ${rule.template.text}`));
+      return [...routes.keys()].filter((name) => !known.has(name) && !rpcs.has(`/${name}`));
     },
   };
 }
