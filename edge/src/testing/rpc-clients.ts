@@ -45,7 +45,10 @@ export function clientWays(baseUrl: string): { ways: Record<string, Way>; close:
       ...full,
     },
     'gRPC-Web, HTTP/1.1': { transport: createGrpcWebTransport(http1), ...half },
-    'gRPC-Web, HTTP/1.1, JSON': { transport: createGrpcWebTransport({ ...http1, ...json, ...gzip }), ...half },
+    'gRPC-Web, HTTP/1.1, JSON': {
+      transport: createGrpcWebTransport({ ...http1, ...json, ...gzip }),
+      ...half,
+    },
     'gRPC-Web, HTTP/2': { transport: createGrpcWebTransport(http2()), ...full },
     'gRPC-Web, HTTP/2, JSON': { transport: createGrpcWebTransport({ ...http2(), ...json }), ...full },
     'gRPC, HTTP/2': { transport: createGrpcTransport({ ...http2(), ...gzip }), ...full },
@@ -77,7 +80,6 @@ export interface LibraryClient {
 type Unary = (request: object, options?: CallOptions) => Promise<Message>;
 /** Whatever fields there are. */
 type Message = Record<string, never>;
-
 
 export function libraryClient(contract: Contract, transport: Transport): LibraryClient {
   const service = contract.services.get('acme.v1.Library');
