@@ -23,10 +23,11 @@ export async function sendAnswer(exchange: Exchange, answer: Answer, slowClientM
   const { headers, contentType } = answer;
   let { data } = answer;
   headers['content-type'] = contentType;
-  const liking = wantsGzip(request.headers['accept-encoding'] as string | undefined);
-  const length = Buffer.byteLength(data);
-  const large = length >= leastBytes || liking === 'always';
-  if (large && isCompressible(contentType, String(headers['cache-control'] ?? ''))) {
+  const wanted = request.headers['accept-encoding'] as string | undefined;
+  const large = Buffer.byteLength(data) >= leastBytes;
+  // Nothing is worked out for the many small answers, but where their client may refuse them as they are.
+  const liking = large || wanted?.includes('q=0') === true ? wantsGzip(wanted) : 'no';
+  if ((large || liking === 'always') && isCompressible(contentType, String(headers['cache-control'] ?? ''))) {
     addVary(headers, 'Accept-Encoding');
     if (liking !== 'no') {
       data = await compress(data);

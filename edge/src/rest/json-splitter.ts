@@ -28,12 +28,13 @@ export async function* splitMessages(
   let splitter: Splitter | undefined = lines ? new LineSplitter(maxBytes) : undefined;
   let offset = 0;
   for await (const part of parts) {
-    const [text, consumed] = withoutMark(part, offset);
-    offset += consumed;
+    let text = withoutMark(part, offset);
+    offset += part.length;
     if (splitter === undefined) {
-      const first = text.find((byte) => !isSpace(byte));
-      if (first === undefined) continue;
-      splitter = first === openArray ? new ArraySplitter(maxBytes) : new LineSplitter(maxBytes);
+      const first = text.findIndex((byte) => !isSpace(byte));
+      if (first === -1) continue;
+      splitter = text[first] === openArray ? new ArraySplitter(maxBytes) : new LineSplitter(maxBytes);
+      text = text.subarray(first);
     }
     yield* splitter.push(text);
   }
@@ -42,45 +43,49 @@ export async function* splitMessages(
 }
 
 /** A part without the bytes of a byte order mark at the beginning of the body. */
-function withoutMark(part: Buffer, offset: number): [text: Buffer, length: number] {
+function withoutMark(part: Buffer, offset: number): Buffer {
   let skipped = 0;
   while (offset + skipped < 3 && skipped < part.length && part[skipped] === byteOrderMark[offset + skipped])
     skipped++;
-  return [part.subarray(skipped), part.length];
+  return part.subarray(skipped);
 }
 
 function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-/** A message that grows part by part. */
+/** A message that grows part by part, in one buffer: parts may be as small as one byte. */
 class Pending {
   index = 0;
-  readonly #parts: Buffer[] = [];
-  readonly #maxBytes: number;
+  #bytes = Buffer.alloc(0);
   #length = 0;
+  readonly #maxBytes: number;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
   add(part: Buffer): void {
-    this.#length += part.length;
-    if (this.#length > this.#maxBytes)
+    const needed = this.#length + part.length;
+    if (needed > this.#maxBytes)
       throw new HttpFault(
         413,
         'INVALID_ARGUMENT',
         'MESSAGE_TOO_LARGE',
         `message [${this.index}] is larger than ${this.#maxBytes} bytes`,
       );
-    // A copy, since a small rest would keep all of the part it came with.
-    this.#parts.push(Buffer.from(part));
+    if (needed > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed, Math.min(this.#bytes.length * 2, this.#maxBytes)));
+      this.#bytes.copy(larger, 0, 0, this.#length);
+      this.#bytes = larger;
+    }
+    part.copy(this.#bytes, this.#length);
+    this.#length = needed;
   }
 
   take(last: Buffer): Buffer {
     this.add(last);
-    const whole = Buffer.concat(this.#parts, this.#length);
-    this.#parts.length = 0;
+    const whole = Buffer.from(this.#bytes.subarray(0, this.#length));
     this.#length = 0;
     this.index++;
     return whole;
@@ -135,7 +140,12 @@ class ArraySplitter implements Splitter {
     for (let i = 0; i < part.length; i++) {
       const byte = part[i] as number;
       if (this.#state === 'within') {
-        if (!this.#endsElement(byte)) continue;
+        const begun = this.#begun;
+        if (!this.#endsElement(byte)) {
+          // White space before an element is no part of it.
+          if (this.#begun && !begun) start = i;
+          continue;
+        }
         const closes = byte === closeArray;
         if (this.#begun) messages.push(this.#pending.take(part.subarray(start, i)));
         else if (!closes || this.#pending.index > 0) throw missing(this.#pending.index);
