@@ -49,6 +49,16 @@ test('reads access, limits and sagas from the options', () => {
   expect(methods.get('/shop.ordering.v1.OrderService/WatchOrder')?.timeoutMs).toBeUndefined();
 });
 
+test('a unary method that says no timeout has the default, which may be none', () => {
+  const path = '/shop.catalog.v1.ProductService/GetProduct';
+  const silent = planted('GetProduct', 'call', undefined);
+  const timeoutMs = (options?: Parameters<typeof loadContract>[1]) =>
+    loadContract(silent, options).methods.get(path)?.timeoutMs;
+  expect(timeoutMs()).toBe(10_000);
+  expect(timeoutMs({ defaultTimeoutMs: 500 })).toBe(500);
+  expect(timeoutMs({ defaultTimeoutMs: Infinity })).toBeUndefined();
+});
+
 test('what ends a saga is refused last, unless its method says otherwise', () => {
   const priorityOf = (set: Uint8Array, path: string) => loadContract(set).methods.get(path)?.priority;
   const release = '/shop.catalog.v1.StockService/Release';
