@@ -67,6 +67,7 @@ test('a service without an upstream is told of once, and its calls fail at once'
 });
 
 test.each<[fault: string, options: () => OpenEdgeOptions]>([
+  ['(/nowhere): ENOENT', () => ({ descriptors: ['/nowhere'], upstreams: ['static:127.0.0.1:1'] })],
   ['it is empty', () => ({ descriptors: [new Uint8Array()], upstreams: ['static:127.0.0.1:1'] })],
   [
     'it is no FileDescriptorSet',

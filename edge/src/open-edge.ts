@@ -3,7 +3,7 @@ import { http2Connect } from '@weft/chassis/client/http2-connection';
 import type { Http2Security } from '@weft/chassis/client/http2-security';
 import { createMesh, type Mesh } from '@weft/chassis/client/mesh';
 import type { Contract } from '@weft/chassis/contract';
-import { openDiscovery, type Discovery } from '@weft/chassis/discovery/discovery';
+import type { Discovery } from '@weft/chassis/discovery/discovery';
 import { workloadOf } from '@weft/chassis/discovery/listed';
 import type { Directory, Resolver } from '@weft/chassis/discovery/registry';
 import { StartError } from '@weft/chassis/lifecycle';
@@ -76,7 +76,7 @@ export async function openEdge(options: OpenEdgeOptions): Promise<OpenedEdge> {
   const contract = new ChangingContract();
   const given = descriptors.length === 0 ? undefined : readDescriptorSets(descriptors, logger);
   const connect = orFault(() => http2Connect(options.security ?? { kind: 'plaintext' }));
-  const discovery = openRegistry(options, contract, logger);
+  const discovery = await openRegistry(options, contract, logger);
   const table = orFault(() => openUpstreams(options, contract, discovery?.resolver, logger));
   if (given !== undefined) checkServices(table, given);
   const resolver = tableResolver(table);
@@ -133,12 +133,14 @@ export function servicesForClients({ rpcs }: Schema): string[] {
   return [...new Set([...rpcs.values()].map((method) => method.service))];
 }
 
-function openRegistry(
+async function openRegistry(
   { registry, cacheDir }: OpenEdgeOptions,
   contract: Contract,
   logger: Logger,
-): Discovery | undefined {
+): Promise<Discovery | undefined> {
   if (registry === undefined) return undefined;
+  // Its client of etcd is 19 MB, for those alone who have one.
+  const { openDiscovery } = await import('@weft/chassis/discovery/discovery');
   try {
     return openDiscovery(registry, contract, { logger, cacheDir });
   } catch (error) {

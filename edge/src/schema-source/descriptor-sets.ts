@@ -15,7 +15,7 @@ import { mergeFiles } from './merge-files.ts';
 export function readDescriptorSets(sets: readonly (string | Uint8Array)[], logger: Logger): Contract {
   const origins = sets.map((set, i) => {
     const name = typeof set === 'string' ? set : `descriptor set ${i + 1}`;
-    const { file } = decode(name, typeof set === 'string' ? readFileSync(set) : set);
+    const { file } = decode(name, typeof set === 'string' ? orFault(name, () => readFileSync(set)) : set);
     return { name, services: [], files: new Map(file.map((one) => [one.name, one])) };
   });
   const names = origins.map(({ name }) => name).join(', ');
