@@ -83,7 +83,7 @@ export function requestMetadata(
  * Headers that `Connection` says are for this hop alone (RFC 9110, 7.6.1). Not those that proxies say of the
  * client or that say who it is: they are not the client's to take away.
  */
-function connectionOptions(rawHeaders: readonly string[]): ReadonlySet<string> | undefined {
+export function connectionOptions(rawHeaders: readonly string[]): ReadonlySet<string> | undefined {
   let options: Set<string> | undefined;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? '';

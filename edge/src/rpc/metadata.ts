@@ -1,5 +1,5 @@
 import { Metadata } from '@grpc/grpc-js';
-import { addMetadata, isHopByHop } from '../http/metadata.ts';
+import { addMetadata, connectionOptions, isHopByHop } from '../http/metadata.ts';
 
 /** Headers that browsers and HTTP itself set, and those that are for the edge. */
 const notMetadata = new Set([
@@ -41,9 +41,11 @@ export function rpcMetadata(
   stripped: ReadonlySet<string>,
 ): Metadata {
   const metadata = new Metadata();
+  const ofThisHop = connectionOptions(rawHeaders);
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] ?? '').toLowerCase();
     if (reserved.test(name) || notMetadata.has(name) || isHopByHop(name) || stripped.has(name)) continue;
+    if (ofThisHop?.has(name) === true) continue;
     addMetadata(metadata, name, rawHeaders[i + 1] ?? '');
   }
   if (!stripped.has('x-request-id')) metadata.set('x-request-id', requestId);
