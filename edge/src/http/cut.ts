@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Http2ServerResponse } from 'node:http2';
+import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
 
 /** INTERNAL_ERROR (RFC 9113, 7): the client knows that the answer is not whole. */
 const http2InternalError = 2;
@@ -23,4 +23,18 @@ export function cutAnswerSoon(response: ServerResponse): void {
   const { stream } = response as ServerResponse & Partial<Http2ServerResponse>;
   if (stream === undefined) response.write('', () => response.socket?.destroySoon());
   else response.write('', () => setImmediate(() => stream.close(http2InternalError)));
+}
+
+/**
+ * Ends with NO_ERROR what is left of a request that is answered before it has arrived (gRPC over HTTP/2, "Early
+ * Server Closure"). Not before the answer's trailers are on their way, and every answer of node:http2's
+ * compatibility API waits for some, but one that ends with its headers.
+ */
+export function letGoAfter({ stream }: Http2ServerResponse): void {
+  stream.once('wantTrailers', () => letGo(stream));
+}
+
+/** The same for an answer that ends with its headers. */
+export function letGo(stream: ServerHttp2Stream): void {
+  if (!stream.endAfterHeaders && !stream.readableEnded) setImmediate(() => stream.close(0));
 }

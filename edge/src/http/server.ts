@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
@@ -6,7 +7,7 @@ import type { Logger } from '@weft/chassis/logger';
 import type { Limits } from '../limits.ts';
 import type { ErrorPrinter } from '../rest/error-body.ts';
 import { limitArrival } from './arrival.ts';
-import { cutAnswer } from './cut.ts';
+import { cutAnswer, letGoAfter } from './cut.ts';
 import { createHttp1, takeConnections } from './http1.ts';
 import { createHttp2, type Http2Side } from './http2.ts';
 import { quietMoment } from './quiet-moment.ts';
@@ -130,19 +131,15 @@ function createGuard(
       else if (response.headersSent) cutAnswer(response);
       else refuseRequest(request, response, requestTimeout(), errors());
     });
-    response.once('finish', () => leave(request, response, limits.slowClientMs));
+    if (first) response.once('finish', () => linger(request, limits.slowClientMs));
+    else letGoAfter(response as unknown as Http2ServerResponse);
     handle(request, response);
   };
 }
 
 /** Lets go of a request that was answered before it had arrived in full. */
-function leave(request: IncomingMessage, response: ServerResponse, lingerMs: number): void {
+function linger(request: IncomingMessage, lingerMs: number): void {
   if (request.complete) return;
-  if ('stream' in response) {
-    // gRPC over HTTP/2, "Early Server Closure": NO_ERROR, once what was written is on its way.
-    setImmediate(() => (response.stream as { close(code: number): void }).close(0));
-    return;
-  }
   // Cut at once, the client would lose the answer too: its unread bytes would reset the connection.
   const { socket } = request;
   const timer = setTimeout(() => socket.destroy(), lingerMs).unref();

@@ -1,3 +1,5 @@
+import type { Http2ServerResponse } from 'node:http2';
+import { letGo } from '../http/cut.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Failure } from '../http/faults.ts';
 import { finish } from '../http/finish.ts';
@@ -42,6 +44,7 @@ export class Grpc implements Protocol {
     for (const [name, value] of Object.entries(all)) response.setHeader(name, value);
     response.statusCode = 200;
     response.end();
+    letGo((response as unknown as Http2ServerResponse).stream);
   }
 
   #framing({ response, pass }: Exchange): Framing {
