@@ -71,7 +71,7 @@ export interface Edge {
  * what is wrong with rates and proxies.
  */
 export function createEdge(options: EdgeOptions): Edge {
-  const { mesh, tokens, contract } = options;
+  const { tokens, contract } = options;
   const logger = options.logger ?? createLogger({ name: 'edge', level: 'warn' });
   const limits = { ...defaultLimits, ...options.limits };
   const { unknownQuery = 'refuse', unknownFields = 'ignore', emitDefaults = true } = options;

@@ -53,6 +53,9 @@ export function createHttp2(
     accept(socket) {
       // As node:http does: who ends their side waits for nothing. node:http2 would keep it open.
       socket.once('end', () => socket.destroy());
+      server.once('session', (session: ServerHttp2Session) =>
+        cutWhenStuck(session, socket, limits.slowClientMs),
+      );
       server.emit('connection', socket);
     },
     announceEnd() {
@@ -90,4 +93,19 @@ function closeWhenIdle(session: ServerHttp2Session, idleMs: number): void {
     });
   });
   session.once('close', () => clearTimeout(timer));
+}
+
+/**
+ * Cuts a connection that has frames to send of which nothing went out for so long: its client does not read,
+ * or node:http2 has come to a stop (a frame that is wrong behind a GOAWAY does it, and then neither the end of
+ * the connection nor a timeout of its streams is noticed).
+ */
+function cutWhenStuck(session: ServerHttp2Session, socket: Socket, stuckMs: number): void {
+  let written = -1;
+  const timer = setInterval(() => {
+    const waiting = (session.state.outboundQueueSize ?? 0) > 0;
+    if (waiting && socket.bytesWritten === written) session.destroy();
+    written = socket.bytesWritten;
+  }, stuckMs).unref();
+  session.once('close', () => clearInterval(timer));
 }

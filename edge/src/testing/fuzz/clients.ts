@@ -4,7 +4,7 @@ import type { FuzzRequest } from './requests.ts';
 
 const patienceMs = 10_000;
 const brokenArray =
-  /^HTTP\/1\.1 200 [^]*\r\ncontent-type: application\/json\r\n[^]*\r\ntransfer-encoding: chunked\r\n/i;
+  /^(HTTP\/1\.1 100 Continue\r\n\r\n)?HTTP\/1\.1 200 [^]*\r\ncontent-type: application\/json\r\n[^]*\r\ntransfer-encoding: chunked\r\n/i;
 
 /**
  * Sends requests one after the other on one connection without waiting, and answers with each answer. Where

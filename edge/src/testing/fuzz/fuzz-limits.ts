@@ -9,4 +9,5 @@ export const fuzzLimits: Partial<Limits> = {
   jsonDepth: 30,
   jsonValues: 500,
   concurrentRequests: 10_000,
+  slowClientMs: 2_000,
 };
