@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 
 export interface RunningNode {
   readonly child: ChildProcess;
@@ -13,6 +14,9 @@ export interface RunningNode {
   kill(): Promise<void>;
 }
 
+/** Without it each start takes the types out of every file anew, which is half of its time. */
+const cache = fileURLToPath(new URL('../../../node_modules/.cache/weft-edge', import.meta.url));
+
 /** Runs a script under this Node, in an environment of its own. */
 export function runNode(
   script: string,
@@ -21,7 +25,7 @@ export function runNode(
   cwd?: string,
 ): RunningNode {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: cache, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
   });
