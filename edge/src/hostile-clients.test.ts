@@ -56,6 +56,7 @@ test.each([
   ['an expectation', head('expect: something', 'connection: close'), 417],
   ['TRACE', 'TRACE /v1/books/1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 405],
   ['a method that node:http does not know', 'BREW /v1/books/1 HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+  ['a version that is spoken in another way', 'GET / HTTP/2.0\r\nhost: x\r\nconnection: close\r\n\r\n', 400],
   ['a path without a slash', 'GET v1/books/1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 400],
 ])('%s is refused by name', async (_, bytes, status) => {
   expect((await raw(edge.port, bytes)).slice(9, 12)).toBe(String(status));

@@ -48,7 +48,10 @@ function fault(status: number, reason: string, message: string): Failure {
  * 100-continue (RFC 9110, 10.1.1), a coding that nobody would take off again (RFC 9112, 6.1), no Host, or
  * several (RFC 9112, 3.2).
  */
-export function headerFailure({ httpVersion, headers, rawHeaders }: IncomingMessage): Failure | undefined {
+export function headerFailure(request: IncomingMessage): Failure | undefined {
+  const { httpVersion, headers, rawHeaders } = request;
+  if (!('stream' in request) && !httpVersion.startsWith('1.'))
+    return fault(400, 'MALFORMED_REQUEST', 'this is no HTTP/1.1 request');
   if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue')
     return fault(417, 'EXPECTATION_FAILED', 'only 100-continue can be expected');
   if (headers['transfer-encoding'] !== undefined && headers['transfer-encoding'].toLowerCase() !== 'chunked')

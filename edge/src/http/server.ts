@@ -119,7 +119,8 @@ function createGuard(
       ? headersTooLarge()
       : headerFailure(request);
   return (request, response) => {
-    const first = request.httpVersionMajor === 1;
+    // Not by the version: a request line of HTTP/1.1 may claim any.
+    const first = !('stream' in response);
     if (draining() && first) response.setHeader('connection', 'close');
     const failure = request.method === 'CONNECT' ? noTunnels() : headersOf(request);
     if (failure !== undefined) {
