@@ -139,11 +139,12 @@ function http1Failure(bytes: Buffer): string | undefined {
 }
 
 function problemOf({ status, headers, body }: RawAnswer): string | undefined {
-  const grpc = headers.get('grpc-status');
   // UNIMPLEMENTED, for a compression that is unknown, is Connect's word for the client's fault.
   if (status >= 500 && status !== 501) return `answered ${status}: ${body.toString('utf8', 0, 300)}`;
-  // UNKNOWN, INTERNAL and DATA_LOSS.
-  if (grpc === '2' || grpc === '13' || grpc === '15') return `answered grpc-status ${grpc}`;
+  // gRPC has INTERNAL for broken frames too (statuscodes.md); what is a fault of the edge has this text.
+  const grpc = headers.get('content-type')?.startsWith('application/grpc') === true;
+  if (grpc && `${headers.get('grpc-message')} ${body.toString('latin1')}`.includes('internal error'))
+    return 'answered INTERNAL over gRPC-Web';
   if (headers.get('content-type') !== 'application/json' || body.length === 0) return undefined;
   try {
     JSON.parse(body.toString('utf8'));
