@@ -29,7 +29,8 @@ export function createFailures(logger: Logger, draining: AbortSignal): Failures 
         requestId: id,
       };
       if (failure.cause !== undefined) logger.error({ ...line, err: failure.cause }, 'request failed');
-      else if (failure.status >= 500) logger.warn({ ...line, err: failure.error }, 'request failed');
+      else if (failure.status >= 500 && failure.status !== 501)
+        logger.warn({ ...line, err: failure.error }, 'request failed');
       else logger.debug({ ...line, detail: failure.error.message }, 'request refused');
       return failure;
     },
@@ -37,8 +38,8 @@ export function createFailures(logger: Logger, draining: AbortSignal): Failures 
 }
 
 /** HTTP/2 has no `connection` header (RFC 9113, 8.2.2). */
-function overHttp({ httpVersionMajor }: IncomingMessage, failure: Failure): Failure {
-  if (httpVersionMajor === 1 || failure.headers['connection'] === undefined) return failure;
+function overHttp(request: IncomingMessage, failure: Failure): Failure {
+  if (!('stream' in request) || failure.headers['connection'] === undefined) return failure;
   const { connection: _, ...headers } = failure.headers;
   return { ...failure, headers };
 }

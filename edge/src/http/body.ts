@@ -66,16 +66,15 @@ export async function readBody(
 export function hasBody(request: IncomingMessage): boolean {
   const { headers } = request;
   if (headers['content-length'] === '0') return false;
-  if (request.httpVersionMajor === 2)
-    return !(request as unknown as Http2ServerRequest).stream.endAfterHeaders;
+  const { stream } = request as unknown as Partial<Http2ServerRequest>;
+  if (stream !== undefined) return !stream.endAfterHeaders;
   return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 }
 
 /** Whether a request that has ended was broken off: over HTTP/2 node:http2 ends it like a whole one. */
 export function isBrokenOff(request: IncomingMessage): boolean {
-  if (request.httpVersionMajor !== 2) return false;
   const { stream } = request as unknown as Partial<Http2ServerRequest>;
-  return stream === undefined || stream.closed || stream.destroyed;
+  return stream !== undefined && (stream.closed || stream.destroyed);
 }
 
 /** Whether a body is compressed. Throws a 415 that names what would do (RFC 9110, 15.5.16). */

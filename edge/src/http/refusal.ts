@@ -82,7 +82,7 @@ export function refuseRequest(
   const { contentType, body } = errors.answer(failure, domain, { accept, path });
   response.writeHead(failure.status, {
     ...failure.headers,
-    ...(request.httpVersionMajor === 1 ? { connection: 'close' } : {}),
+    ...('stream' in response ? {} : { connection: 'close' }),
     'content-type': contentType,
     'content-length': Buffer.byteLength(body),
     'x-content-type-options': 'nosniff',

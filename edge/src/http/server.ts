@@ -115,7 +115,7 @@ function createGuard(
   draining: () => boolean,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const headersOf = (request: IncomingMessage) =>
-    request.httpVersionMajor === 2 && isLarge(request.rawHeaders, limits.headerBytes)
+    'stream' in request && isLarge(request.rawHeaders, limits.headerBytes)
       ? headersTooLarge()
       : headerFailure(request);
   return (request, response) => {

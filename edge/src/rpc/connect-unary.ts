@@ -40,7 +40,7 @@ export class ConnectUnary implements Protocol {
   match(exchange: Exchange): Target | undefined {
     const method = this.#method;
     const allow = isSafe(method) ? 'GET, HEAD, POST' : 'POST';
-    switch (exchange.request.method) {
+    switch (exchange.request.method ?? '') {
       case 'POST': {
         const { type } = readRpcType(exchange.request.headers['content-type']);
         if (type === undefined || method.streaming)

@@ -99,7 +99,8 @@ async function call(
       return asStream(await mesh.unary(path, await onlyRequest(requests), how));
     case 'server_streaming':
       return mesh.serverStream(path, await onlyRequest(requests), how);
-    default:
+    case 'client_streaming':
+    case 'bidi_streaming':
       return mesh.clientStream(path, requests, how);
   }
 }

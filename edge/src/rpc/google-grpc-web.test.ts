@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { fromBinary, fromJson, toBinary, toJson, type JsonObject } from '@bufbuild/protobuf';
 import { createRequire } from 'node:module';
+import type * as GrpcWebModule from 'grpc-web';
 import type { RpcError, Status } from 'grpc-web';
 import { startLibrary, type Library } from '../testing/library.ts';
 
 const require = createRequire(import.meta.url);
-const { GrpcWebClientBase, MethodDescriptor } = require('grpc-web') as typeof import('grpc-web');
+const { GrpcWebClientBase, MethodDescriptor } = require('grpc-web') as typeof GrpcWebModule;
 
 let library: Library;
 beforeAll(async () => {

@@ -21,7 +21,7 @@ export class Grpc implements Protocol {
   }
 
   match(exchange: Exchange): Target {
-    if (exchange.request.httpVersionMajor !== 2)
+    if (!('stream' in exchange.response))
       throw unsupportedType(exchange, 'gRPC needs HTTP/2: over HTTP/1.1 use gRPC-Web or Connect');
     const method = postedMethod(exchange);
     const framing = this.#framing(exchange);

@@ -112,8 +112,7 @@ test.each([
   const headers = { ':method': httpMethod, ':path': getBook, 'content-type': type };
   const answer = await request2(session, headers, httpMethod === 'POST' ? 'x' : undefined);
   expect(answer.status).toBe(status);
-  if (status === 405) expect(answer.headers['allow']).toContain('POST');
-  else expect(answer.headers['accept-post']).toContain('application/proto');
+  expect(answer.headers[status === 405 ? 'allow' : 'accept-post']).toMatch(/POST|application\/proto/);
 });
 
 test('gRPC over HTTP/1.1 is told what would do', async () => {

@@ -40,14 +40,8 @@ export function createRpcSelect(options: RpcOptions): (exchange: Exchange) => Pr
 }
 
 function protocolOf(type: RpcType, options: RpcOptions): Protocol {
-  switch (type.protocol) {
-    case 'grpc':
-      return new Grpc(type, options);
-    case 'grpc-web':
-      return new GrpcWeb(type, options);
-    default:
-      return new ConnectStream(type, options);
-  }
+  if (type.protocol === 'grpc') return new Grpc(type, options);
+  return type.protocol === 'grpc-web' ? new GrpcWeb(type, options) : new ConnectStream(type, options);
 }
 
 function hasLiteralRoute({ request, path, schema }: Exchange): boolean {

@@ -157,8 +157,8 @@ export async function startLibrary(
           );
         },
         Inspect: ({ metadata, deadlineMs, sendMetadata, trailers }) => {
-        trailers.add('x-end', 'done');
-        trailers.add('x-end-bin', Buffer.from([3, 4, 5, 6]));
+          trailers.add('x-end', 'done');
+          trailers.add('x-end-bin', Buffer.from([3, 4, 5, 6]));
           const answer = new Metadata();
           answer.add('x-answer', 'one');
           answer.add('set-cookie', 'a=1');

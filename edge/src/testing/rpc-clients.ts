@@ -1,4 +1,3 @@
-import type { DescService } from '@bufbuild/protobuf';
 import { createClient, type CallOptions, type Transport } from '@connectrpc/connect';
 import {
   createConnectTransport,
