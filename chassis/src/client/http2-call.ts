@@ -1,11 +1,11 @@
 import { ServiceError } from '../errors.ts';
-import { errorCodes } from '../http2/frames.ts';
+import { errorCodes, StreamFault } from '../http2/frames.ts';
 import type { Headers } from '../http2/header-block.ts';
 import type { ClientSession } from '../http2/session.ts';
 import type { ClientStream, StreamListener } from '../http2/stream.ts';
 import type { AttemptBase } from './connection.ts';
 import { requestHeaders } from './http2-headers.ts';
-import { cancelled, expired, lost, neverSent, notGrpc, resetError } from './http2-status.ts';
+import { broken, cancelled, expired, lost, neverSent, notGrpc, resetError } from './http2-status.ts';
 import { MessageReader } from './message-framing.ts';
 
 /** setTimeout takes no longer one. */
@@ -18,8 +18,6 @@ export interface Carrier {
   headersOf(path: string): Buffer;
   /** Streams above it were not looked at, once the instance said GOAWAY. */
   readonly lastStreamId: number;
-  /** Something came from the instance. */
-  heard(): void;
   /** A stream has ended, for both sides. */
   released(): void;
 }
@@ -55,8 +53,13 @@ export abstract class Http2Call implements StreamListener {
   /** Begins the stream, with the first bytes of the request: all of them where `end`. */
   protected begin(carrier: Carrier, body: Uint8Array, end: boolean): void {
     this.#carrier = carrier;
-    const pairs = requestHeaders(this.#attempt);
-    this.stream = carrier.session.request(carrier.headersOf(this.#attempt.path), pairs, body, end, this);
+    const head = { block: carrier.headersOf(this.#attempt.path), pairs: requestHeaders(this.#attempt) };
+    this.stream = carrier.session.request(head, body, end, this);
+  }
+
+  /** Whether nobody waits for it any more, before it has begun. */
+  get cancelled(): boolean {
+    return this.#attempt.signals.some((signal) => signal.aborted);
   }
 
   /** Ends the call with an error; the instance is told that nobody waits any more. */
@@ -91,28 +94,27 @@ export abstract class Http2Call implements StreamListener {
   protected abstract rejected(error: ServiceError): void;
 
   onHeaders(headers: Headers, ended: boolean): void {
-    this.#carrier?.heard();
     this.headers = headers;
-    if (headers['grpc-status'] === undefined) {
-      const fault = notGrpc(headers);
-      if (fault !== undefined) {
-        this.fail(fault);
-        return;
-      }
-    } else if (ended) {
+    if (ended && headers['grpc-status'] !== undefined) {
+      // A failure alone, whatever its HTTP status is.
       this.onEnd(headers);
       return;
     }
-    this.reader.encoding = headers['grpc-encoding'] as string | undefined;
-    if (ended) this.fail(lost());
-    else this.onBegin();
+    const fault = notGrpc(headers) ?? (ended ? lost() : undefined);
+    if (fault !== undefined) {
+      this.fail(fault);
+      return;
+    }
+    const encoding = headers['grpc-encoding'];
+    this.reader.encoding = typeof encoding === 'object' ? encoding.join() : encoding;
+    this.onBegin();
   }
 
   onData(bytes: Buffer): void {
     if (this.#settled) return;
-    this.#carrier?.heard();
     this.reader.push(bytes);
     this.onBytes();
+    this.reader.keep();
   }
 
   onEnd(trailers: Headers | undefined): void {
@@ -124,25 +126,37 @@ export abstract class Http2Call implements StreamListener {
     }
     this.trailers = trailers;
     this.finish();
-    // The instance has said all: requests that are still on their way to it are of no use.
-    if (this.stream?.localEnded === false) this.stream.reset();
+    // The instance has said all: requests that are still on their way to it are of no use. Nothing is wrong.
+    if (this.stream?.localEnded === false) this.stream.reset(errorCodes.noError);
   }
 
   onDrain(): void {
     // Calls with one request write once.
   }
 
-  onClosed(code: number | undefined): void {
+  onClosed(code: number | undefined, cause: Error | undefined): void {
     const { stream } = this;
     const carrier = this.#carrier;
     // An instance that was told of a reset has not made room yet.
     if (code === errorCodes.cancel && carrier !== undefined) setImmediate(release, carrier);
     else carrier?.released();
-    if (this.#settled || stream === undefined || carrier === undefined) return;
-    if (this.headers === undefined && stream.id > carrier.lastStreamId) this.fail(neverSent());
-    else if (code === undefined || (code !== errorCodes.refusedStream && carrier.session.over))
-      this.fail(lost());
-    else this.fail(resetError(code));
+    if (!this.#settled) this.fail(this.#failure(code, cause, carrier, stream?.id ?? 0));
+  }
+
+  #failure(
+    code: number | undefined,
+    cause: Error | undefined,
+    carrier: Carrier | undefined,
+    id: number,
+  ): ServiceError {
+    // What has begun to answer has looked at the request, whatever is said of it later.
+    const answered = this.headers !== undefined;
+    if (!answered && (code === errorCodes.refusedStream || id > (carrier?.lastStreamId ?? 0)))
+      return neverSent(cause);
+    if (cause instanceof StreamFault) return broken(cause);
+    if (code === undefined || code === errorCodes.refusedStream || carrier?.session.over === true)
+      return lost(cause);
+    return resetError(code, cause);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Attempt, Connect, Connection, StreamingAttempt } from './connection.ts';
 import type { Http2Call } from './http2-call.ts';
 import { dialers, type Dialer, type Http2Security } from './http2-security.ts';
-import { neverSent } from './http2-status.ts';
+import { cancelled, neverSent } from './http2-status.ts';
 import { Http2StreamCall } from './http2-stream.ts';
 import { Http2Transport, type TransportTimes } from './http2-transport.ts';
 import { Http2Unary } from './http2-unary.ts';
@@ -24,8 +24,8 @@ export interface Http2Options {
 }
 
 /**
- * Connections over node:http2, one session each, at less than half of grpc-js's cost per call. For upstreams of any kind,
- * of the mesh or not. Throws where the certificates or keys of `security` cannot be read.
+ * Connections over HTTP/2 framing of our own, one session each, at a tenth of grpc-js's cost per call. For
+ * upstreams of any kind, of the mesh or not. Throws where the certificates or keys of `security` cannot be read.
  */
 export function http2Connect(security: Http2Security, options: Http2Options = {}): Connect {
   const { connectMs = 10_000, keepaliveMs = 60_000, keepaliveTimeoutMs = 10_000 } = options;
@@ -46,6 +46,8 @@ class Http2Connection implements Connection {
   #times: TransportTimes;
   #transport: Http2Transport | undefined;
   #failures = 0;
+  /** Why there was no session at last, where that is known. */
+  #cause: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -84,7 +86,8 @@ class Http2Connection implements Connection {
 
   #start(call: Http2Call): void {
     const transport = this.#transport;
-    if (transport?.up !== true || this.#closed) call.fail(neverSent());
+    if (call.cancelled) call.fail(cancelled());
+    else if (transport?.up !== true || this.#closed) call.fail(neverSent(this.#cause));
     else if (transport.free && this.#queue.size === 0) transport.open(call);
     else if (this.#queue.size >= mostQueued) call.fail(neverSent());
     else {
@@ -95,9 +98,12 @@ class Http2Connection implements Connection {
 
   #dial(): void {
     const transport: Http2Transport = new Http2Transport(this.#dialer, this.#times, {
-      onUp: () => this.#onChange(),
+      onUp: () => {
+        this.#cause = undefined;
+        this.#onChange();
+      },
       onFree: () => this.#drainQueue(),
-      onDown: (calm) => this.#onDown(transport, calm),
+      onDown: (calm, cause) => this.#onDown(transport, calm, cause),
     });
     this.#transport = transport;
   }
@@ -112,12 +118,14 @@ class Http2Connection implements Connection {
   }
 
   /** The next session is opened at once after a good one, else after a while. */
-  #onDown({ lastedMs }: Http2Transport, calm: boolean): void {
+  #onDown({ lastedMs }: Http2Transport, calm: boolean, cause: Error | undefined): void {
     this.#transport = undefined;
-    for (const call of this.#queue) call.fail(neverSent());
-    if (this.#closed) return;
+    this.#cause = cause;
+    for (const call of this.#queue) call.fail(neverSent(cause));
     if (calm) this.#times = doubled(this.#times);
     if (lastedMs > 0) this.#onChange();
+    // Also by who was just told.
+    if (this.#closed) return;
     this.#failures = lastedMs >= goodMs ? 0 : this.#failures + 1;
     const backoffMs = Math.min(longestBackoffMs, firstBackoffMs * 2 ** (this.#failures - 1));
     if (this.#failures === 0) this.#dial();

@@ -12,7 +12,6 @@ export class Keepalive {
   readonly #session: ClientSession;
   readonly #times: KeepaliveTimes;
   readonly #dead: () => void;
-  #heardAt = performance.now();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -24,17 +23,13 @@ export class Keepalive {
     this.#wait();
   }
 
-  heard(): void {
-    this.#heardAt = performance.now();
-  }
-
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
   }
 
   #wait(): void {
-    const waitMs = this.#heardAt + this.#times.timeMs - performance.now();
+    const waitMs = this.#session.heardAt + this.#times.timeMs - performance.now();
     this.#timer = waitMs > 0 ? setTimeout(() => this.#wait(), Math.ceil(waitMs)) : this.#ping();
   }
 
@@ -43,7 +38,6 @@ export class Keepalive {
     this.#session.ping(() => {
       if (this.#stopped) return;
       clearTimeout(this.#timer);
-      this.heard();
       this.#wait();
     });
     return setTimeout(() => {

@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http2';
 import { Metadata } from '@grpc/grpc-js';
 import { Code, codeName, ServiceError, type CodeName } from '../errors.ts';
 import { errorCodes } from '../http2/frames.ts';
@@ -6,14 +5,29 @@ import type { Headers } from '../http2/header-block.ts';
 import { fromStatus } from '../rpc-status.ts';
 import { connectionLost, notSent } from './retry.ts';
 
-/** Header or trailer block as metadata, without what gRPC itself sends in it. */
+/**
+ * Header or trailer block as metadata, without what HTTP/2 and gRPC themselves send in it. What no metadata may
+ * hold is left out without a word: an instance could fill a log with it.
+ */
 export function toMetadata(headers: Headers): Metadata {
-  const metadata = Metadata.fromHttp2Headers(headers as IncomingHttpHeaders);
-  if (headers['grpc-status'] !== undefined) {
-    metadata.remove('grpc-status');
-    metadata.remove('grpc-message');
+  const metadata = new Metadata();
+  const isStatus = headers['grpc-status'] !== undefined;
+  for (const name in headers) {
+    if (!/^[0-9a-z_.-]+$/.test(name)) continue;
+    if (isStatus && (name === 'grpc-status' || name === 'grpc-message')) continue;
+    const values = headers[name] ?? [];
+    for (const value of typeof values === 'string' ? [values] : values) addValue(metadata, name, value);
   }
   return metadata;
+}
+
+function addValue(metadata: Metadata, name: string, value: string): void {
+  if (!name.endsWith('-bin')) {
+    if (/^[ -~]*$/.test(value)) metadata.add(name, value);
+    return;
+  }
+  // Binary values may be joined on the way (gRPC over HTTP2, Custom-Metadata).
+  for (const part of value.split(',')) metadata.add(name, Buffer.from(part, 'base64'));
 }
 
 /** The failure that a trailer block tells of, undefined for OK. `headers`: what came before it, if anything did. */
@@ -57,14 +71,14 @@ const httpCodes = new Map<number, CodeName>([
 ]);
 
 /**
- * The failure of a stream that the instance reset (gRPC over HTTP2, Errors). One that was refused was not looked
- * at; one that ended without a status was lost on the way.
+ * The failure of a stream that the instance reset (gRPC over HTTP2, Errors), or this side for `cause`. One that
+ * ended without a status was lost on the way.
  */
-export function resetError(rstCode: number): ServiceError {
-  if (rstCode === errorCodes.refusedStream) return neverSent();
+export function resetError(rstCode: number, cause?: Error): ServiceError {
   if (rstCode === errorCodes.noError) return lost();
   const code = resetCodes.get(rstCode) ?? 'INTERNAL';
-  return new ServiceError(code, 'STREAM_RESET', `the instance reset the stream (HTTP/2 error ${rstCode})`);
+  const who = cause === undefined ? 'the instance reset the stream' : 'the stream was reset';
+  return new ServiceError(code, 'STREAM_RESET', `${who} (HTTP/2 error ${rstCode})`, { cause });
 }
 
 const resetCodes = new Map<number, CodeName>([
@@ -73,12 +87,19 @@ const resetCodes = new Map<number, CodeName>([
   [errorCodes.inadequateSecurity, 'PERMISSION_DENIED'],
 ]);
 
-export function neverSent(): ServiceError {
-  return new ServiceError('UNAVAILABLE', notSent, 'the instance cannot be reached');
+export function neverSent(cause?: Error): ServiceError {
+  return new ServiceError('UNAVAILABLE', notSent, 'the instance cannot be reached', { cause });
 }
 
-export function lost(): ServiceError {
-  return new ServiceError('UNAVAILABLE', connectionLost, 'the connection to the instance broke');
+export function lost(cause?: Error): ServiceError {
+  return new ServiceError('UNAVAILABLE', connectionLost, 'the connection to the instance broke', { cause });
+}
+
+/** The answer is none that HTTP/2 allows. */
+export function broken(cause: Error): ServiceError {
+  return new ServiceError('INTERNAL', 'MALFORMED_ANSWER', `the answer breaks HTTP/2: ${cause.message}`, {
+    cause,
+  });
 }
 
 export function cancelled(): ServiceError {

@@ -69,8 +69,8 @@ export class Http2StreamCall extends Http2Call {
     this.#drained?.();
   }
 
-  override onClosed(code: number | undefined): void {
-    super.onClosed(code);
+  override onClosed(code: number | undefined, cause: Error | undefined): void {
+    super.onClosed(code, cause);
     this.#drained?.();
   }
 

@@ -26,8 +26,11 @@ export interface TransportEvents {
   readonly onUp: () => void;
   /** A stream has become free, or more of them are allowed. */
   readonly onFree: () => void;
-  /** No new calls from now on. Once; those in flight may go on. `calm`: it was pinged too often. */
-  readonly onDown: (calm: boolean) => void;
+  /**
+   * No new calls from now on. Once; those in flight may go on. `calm`: it was pinged too often. `cause`: what was
+   * wrong with it, where that is known.
+   */
+  readonly onDown: (calm: boolean, cause?: Error) => void;
 }
 
 /** One HTTP/2 session with an instance, from its connecting to its end. It does not come back. */
@@ -56,19 +59,36 @@ export class Http2Transport implements Carrier {
       {
         onSettings: (maxConcurrentStreams) => this.#onSettings(maxConcurrentStreams),
         onGoaway: (code, lastStreamId) => {
-          this.lastStreamId = lastStreamId;
-          this.#onDown(code === errorCodes.enhanceYourCalm);
+          // It may say so again with a lower one, never a higher (RFC 9113, 6.8).
+          this.lastStreamId = Math.min(this.lastStreamId, lastStreamId);
+          const calm = code === errorCodes.enhanceYourCalm;
+          if (calm) this.#keepalive?.stop();
+          this.#onDown(calm);
           this.#closeIfIdle();
         },
-        onClose: () => this.#onDown(false),
+        onClose: (cause) => {
+          this.#keepalive?.stop();
+          this.#onDown(false, cause);
+        },
       },
     );
     this.session = session;
-    this.#connectTimer = setTimeout(() => session.destroy(), times.connectMs);
+    this.#connectTimer = setTimeout(
+      () => session.destroy(new Error(`not connected after ${times.connectMs} ms`)),
+      times.connectMs,
+    );
     socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', () => {
-      if (socket instanceof TLSSocket && socket.alpnProtocol !== 'h2') session.destroy();
       // It may have been let go while it was connecting.
-      else if (!session.over) session.start();
+      if (session.over) return;
+      if (socket instanceof TLSSocket) {
+        if (socket.alpnProtocol !== 'h2') {
+          session.destroy(new Error('the instance does not speak HTTP/2 over TLS (ALPN)'));
+          return;
+        }
+        // RFC 9113, section 9.2.1.
+        socket.disableRenegotiation();
+      }
+      session.start();
     });
   }
 
@@ -108,10 +128,6 @@ export class Http2Transport implements Carrier {
     else this.#closeIfIdle();
   }
 
-  heard(): void {
-    this.#keepalive?.heard();
-  }
-
   /** No new calls; those in flight go on. */
   close(): void {
     this.#onDown(false);
@@ -120,7 +136,9 @@ export class Http2Transport implements Carrier {
   }
 
   #closeIfIdle(): void {
-    if (this.#active === 0) this.session.close();
+    if (this.#active > 0) return;
+    this.#keepalive?.stop();
+    this.session.close();
   }
 
   #onSettings(maxConcurrentStreams: number): void {
@@ -133,15 +151,16 @@ export class Http2Transport implements Carrier {
     clearTimeout(this.#connectTimer);
     this.#upAt = performance.now();
     const { session } = this;
-    this.#keepalive = new Keepalive(session, this.#times.keepalive, () => session.destroy());
+    this.#keepalive = new Keepalive(session, this.#times.keepalive, () =>
+      session.destroy(new Error('a ping was not answered')),
+    );
     this.#events.onUp();
   }
 
-  #onDown(calm: boolean): void {
+  #onDown(calm: boolean, cause?: Error): void {
     if (this.#down) return;
     this.#down = true;
     clearTimeout(this.#connectTimer);
-    this.#keepalive?.stop();
-    this.#events.onDown(calm);
+    this.#events.onDown(calm, cause);
   }
 }

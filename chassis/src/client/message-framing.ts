@@ -5,6 +5,9 @@ import { ServiceError } from '../errors.ts';
 export const maxMessageBytes = 4 * 1024 * 1024;
 
 const prefixBytes = 5;
+/** Of the memory that small pieces are gathered in. */
+const mostGatheredBytes = 16 * 1024;
+const leastGatheredBytes = 256;
 
 /**
  * A message with its prefix, a flag for "not compressed" and its length (gRPC over HTTP2,
@@ -29,6 +32,9 @@ export class MessageReader {
   encoding: string | undefined;
   #chunks: Buffer[] = [];
   #bytes = 0;
+  /** What `#chunks` ends with lies in it, up to `#gathered`. */
+  #gathering: Buffer | undefined;
+  #gathered = 0;
 
   /** Bytes that are held. */
   get bytes(): number {
@@ -38,6 +44,30 @@ export class MessageReader {
   clear(): void {
     this.#chunks = [];
     this.#bytes = 0;
+    this.#gathering = undefined;
+  }
+
+  /**
+   * What was pushed last will stay for a while. Where it is a small part of the memory that it lies in, it is
+   * copied, so that what is held does not hold much more; many small pieces become few.
+   */
+  keep(): void {
+    const last = this.#chunks.at(-1);
+    let memory = this.#gathering;
+    if (last === undefined || last.buffer === memory?.buffer || last.length * 4 >= last.buffer.byteLength)
+      return;
+    this.#chunks.pop();
+    if (memory === undefined || memory.length - this.#gathered < last.length) {
+      const double = Math.min(2 * (memory?.length ?? leastGatheredBytes / 2), mostGatheredBytes);
+      this.#gathering = memory = Buffer.allocUnsafeSlow(Math.max(double, last.length));
+      this.#gathered = 0;
+    }
+    last.copy(memory, this.#gathered);
+    const before = this.#chunks.at(-1);
+    const start = before?.buffer === memory.buffer ? before.byteOffset : this.#gathered;
+    if (start !== this.#gathered) this.#chunks.pop();
+    this.#gathered += last.length;
+    this.#chunks.push(memory.subarray(start, this.#gathered));
   }
 
   push(chunk: Buffer): void {

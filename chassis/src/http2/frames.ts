@@ -58,6 +58,18 @@ export class ConnectionFault extends Error {
   }
 }
 
+/** What breaks one stream: it is reset. */
+export class StreamFault extends Error {
+  override readonly name = 'StreamFault';
+  /** One of errorCodes. */
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 /** Writes a frame's head; the payload follows it. */
 export function writeFrameHead(
   buffer: Buffer,
@@ -91,17 +103,9 @@ export function settingsFrame(settings: readonly (readonly [id: number, value: n
   return frame(frameTypes.settings, 0, 0, payload);
 }
 
-/** RST_STREAM and WINDOW_UPDATE: one number. */
-export function numberFrame(type: number, streamId: number, value: number): Buffer {
-  const buffer = Buffer.allocUnsafe(frameHeadBytes + 4);
-  writeFrameHead(buffer, 0, 4, type, 0, streamId);
-  buffer.writeUInt32BE(value, frameHeadBytes);
-  return buffer;
-}
-
-/** A GOAWAY of a client, to which no streams were pushed. */
-export function goawayFrame(code: number): Buffer {
+/** Of a client's GOAWAY, to which no streams were pushed. */
+export function goawayPayload(code: number): Buffer {
   const payload = Buffer.alloc(8);
   payload.writeUInt32BE(code, 4);
-  return frame(frameTypes.goaway, 0, 0, payload);
+  return payload;
 }

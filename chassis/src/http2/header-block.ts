@@ -1,17 +1,8 @@
+import { ConnectionFault, errorCodes, StreamFault } from './frames.ts';
 import { huffmanDecode } from './huffman.ts';
 
 /** Headers as they came: by name, several values of one name as a list. */
 export type Headers = Readonly<Record<string, string | readonly string[]>>;
-
-/** A header block that cannot be read: HPACK's state is lost, and with it the connection (RFC 9113, 4.3). */
-export class CompressionFault extends Error {
-  override readonly name = 'CompressionFault';
-}
-
-/** Headers that are no valid HTTP message: the stream is reset (RFC 9113, 8.1.1). */
-export class MalformedHeaders extends Error {
-  override readonly name = 'MalformedHeaders';
-}
 
 /** RFC 7541, appendix A. */
 const staticTable: readonly (readonly [name: string, value: string])[] = [
@@ -40,30 +31,63 @@ const staticTable: readonly (readonly [name: string, value: string])[] = [
 /** Blocks longer than this are read each time anew. */
 const longestRemembered = 512;
 const mostRemembered = 256;
-const remembered = new Map<string, Headers>();
+/** Those of late, and those before them: what comes often is in one or the other. */
+let young = new Map<string, Headers>();
+let old = new Map<string, Headers>();
 
 /**
- * Reads a header block (HPACK, RFC 7541) of a peer that was told to keep no table of its own
+ * The most that a block's headers may come to, as RFC 9113 counts them (SETTINGS_MAX_HEADER_LIST_SIZE): names,
+ * values, and 32 bytes for each. A byte of a block can stand for many.
+ */
+export const longestListBytes = 64 * 1024;
+
+/**
+ * Reads the header block of an answer (HPACK, RFC 7541) from a peer that was told to keep no table of its own
  * (SETTINGS_HEADER_TABLE_SIZE 0). So a block means the same wherever it comes, and those that come again and
- * again, as the headers and trailers of gRPC do, are read once.
+ * again, as the headers and trailers of gRPC do, are read once. What may be secret is not kept.
  *
- * Throws a CompressionFault, or MalformedHeaders for what no header may hold.
+ * Throws a ConnectionFault (COMPRESSION_ERROR) for what cannot be decoded, as both sides' state is then unknown
+ * (RFC 9113, 4.3), and a StreamFault (PROTOCOL_ERROR) for what no answer may hold (8.1.1).
  */
 export function readHeaderBlock(bytes: Buffer): Headers {
   if (bytes.length > longestRemembered) return new BlockReader(bytes).read();
   const key = bytes.toString('latin1');
-  let headers = remembered.get(key);
+  const known = young.get(key);
+  if (known !== undefined) return known;
+  let headers = old.get(key);
   if (headers === undefined) {
-    headers = new BlockReader(bytes).read();
-    if (remembered.size >= mostRemembered) remembered.clear();
-    remembered.set(key, headers);
+    const reader = new BlockReader(bytes);
+    headers = reader.read();
+    if (reader.secret) return headers;
+    for (const value of Object.values(headers)) Object.freeze(value);
+    Object.freeze(headers);
   }
+  if (young.size >= mostRemembered) {
+    old = young;
+    young = new Map();
+  }
+  young.set(key, headers);
   return headers;
 }
 
+/** Values of one caller, beside those that were sent as never to be indexed (RFC 7541, 7.1.3). */
+const secretNames = /^(?:set-cookie|authorization|.*-bin)$/;
+
+/** Those of HTTP/1.1 connections (RFC 9113, section 8.2.2). */
+const ofConnections = new Set([
+  'connection',
+  'proxy-connection',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+]);
+
 class BlockReader {
+  /** Whether it holds what should not be kept. */
+  secret = false;
   readonly #bytes: Buffer;
   #pos = 0;
+  #listBytes = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
@@ -71,25 +95,35 @@ class BlockReader {
 
   read(): Headers {
     const headers: Record<string, string | string[]> = Object.create(null) as Record<string, string>;
+    this.#sizeUpdates();
+    // What is wrong with the message is told when HPACK is known to be right.
+    let fault: StreamFault | undefined;
     let regular = false;
     while (this.#pos < this.#bytes.length) {
-      const first = this.#bytes[this.#pos] ?? 0;
-      if ((first & 0xe0) === 0x20) {
-        // A change of the table's size, which must end at 0.
-        this.#integer(5);
-        continue;
-      }
-      const [name, value] = this.#field(first);
-      if (name.startsWith(':') && regular) throw new MalformedHeaders(`${name} stands after other headers`);
-      regular ||= !name.startsWith(':');
-      add(headers, name, value);
+      const [name, value] = this.#field(this.#bytes[this.#pos] ?? 0);
+      this.#listBytes += name.length + value.length + 32;
+      this.secret ||= secretNames.test(name);
+      if (name.startsWith(':')) {
+        if (regular) fault ??= malformed(`${name} stands after other headers`);
+      } else regular = true;
+      fault ??= this.#listBytes > longestListBytes ? malformed('the headers are too long') : undefined;
+      fault ??= add(headers, name, value);
     }
+    if (fault !== undefined) throw fault;
     return headers;
+  }
+
+  /** At the beginning, and only to the size that was allowed (RFC 7541, 4.2 and 6.3). */
+  #sizeUpdates(): void {
+    while (((this.#bytes[this.#pos] ?? 0) & 0xe0) === 0x20)
+      if (this.#integer(5) !== 0) throw undecodable('the table is larger than allowed');
   }
 
   #field(first: number): readonly [string, string] {
     if (first >= 0x80) return entry(this.#integer(7));
+    if ((first & 0xe0) === 0x20) throw undecodable('the size of the table changes within a block');
     // With indexing, never indexed, without indexing: the same to a reader that keeps nothing.
+    if ((first & 0xf0) === 0x10) this.secret = true;
     const index = this.#integer(first >= 0x40 ? 6 : 4);
     const name = index === 0 ? this.#string() : entry(index)[0];
     return [name, this.#string()];
@@ -105,7 +139,7 @@ class BlockReader {
       value += (byte & 0x7f) << shift;
       if (byte < 0x80) return value;
     }
-    throw new CompressionFault('an integer is too long');
+    throw undecodable('an integer is too long');
   }
 
   #string(): string {
@@ -113,33 +147,51 @@ class BlockReader {
     const length = this.#integer(7);
     const start = this.#pos;
     const end = start + length;
-    if (end > this.#bytes.length) throw new CompressionFault('a string is cut off');
+    if (end > this.#bytes.length) throw undecodable('a string is cut off');
     this.#pos = end;
     const text = coded ? huffmanDecode(this.#bytes, start, end) : this.#bytes.toString('latin1', start, end);
-    if (text === undefined) throw new CompressionFault('a string is not Huffman coded');
+    if (text === undefined) throw undecodable('a string is not Huffman coded');
     return text;
   }
 
   #byte(): number {
     const byte = this.#bytes[this.#pos++];
-    if (byte === undefined) throw new CompressionFault('a header block is cut off');
+    if (byte === undefined) throw undecodable('a header block is cut off');
     return byte;
   }
 }
 
 function entry(index: number): readonly [string, string] {
   const found = staticTable[index - 1];
-  if (found === undefined) throw new CompressionFault(`there is no header at ${index}`);
+  if (found === undefined) throw undecodable(`there is no header at ${index}`);
   return found;
 }
 
-function add(headers: Record<string, string | string[]>, name: string, value: string): void {
-  if (!/^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) throw new MalformedHeaders('a name is no header name');
-  // eslint-disable-next-line no-control-regex
-  if (/[\0\r\n]/.test(value)) throw new MalformedHeaders(`${name} has a line break`);
+/** Adds a header, or answers what is wrong with it. */
+function add(
+  headers: Record<string, string | string[]>,
+  name: string,
+  value: string,
+): StreamFault | undefined {
   const before = headers[name];
+  if (name.startsWith(':')) {
+    if (name !== ':status') return malformed('an answer has a pseudo header that is not its own');
+    if (before !== undefined) return malformed(`${name} is there twice`);
+    if (!/^[1-9]\d\d$/.test(value)) return malformed(`${name} is no status`);
+  } else if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) return malformed('a name is no header name');
+  else if (ofConnections.has(name)) return malformed(`${name} is not for HTTP/2`);
+  // oxlint-disable-next-line no-control-regex
+  if (/[\0\r\n]/.test(value)) return malformed(`${name} has a line break`);
   if (before === undefined) headers[name] = value;
-  else if (name.startsWith(':')) throw new MalformedHeaders(`${name} is there twice`);
   else if (typeof before === 'string') headers[name] = [before, value];
   else before.push(value);
+  return undefined;
+}
+
+function undecodable(message: string): ConnectionFault {
+  return new ConnectionFault(errorCodes.compressionError, message);
+}
+
+function malformed(message: string): StreamFault {
+  return new StreamFault(errorCodes.protocolError, message);
 }
