@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { context } from '@opentelemetry/api';
 import { ServiceError } from '@weft/chassis/errors';
 import type { Logger } from '@weft/chassis/logger';
 import type { Exchange } from './http/exchange.ts';
@@ -14,7 +15,7 @@ export interface Failures {
 export function createFailures(logger: Logger, draining: AbortSignal): Failures {
   return {
     of(exchange, error) {
-      const { id, target, request, signal } = exchange;
+      const { id, target, request, signal, trace } = exchange;
       const failure = overHttp(
         request,
         draining.aborted && signal.aborted ? failureOf(goingAway()) : failureOf(error),
@@ -28,10 +29,13 @@ export function createFailures(logger: Logger, draining: AbortSignal): Failures 
         reason: failure.error.reason,
         requestId: id,
       };
-      if (failure.cause !== undefined) logger.error({ ...line, err: failure.cause }, 'request failed');
-      else if (failure.status >= 500 && failure.status !== 501)
-        logger.warn({ ...line, err: failure.error }, 'request failed');
-      else logger.debug({ ...line, detail: failure.error.message }, 'request refused');
+      // In its trace, whose id the log then names.
+      context.with(trace, () => {
+        if (failure.cause !== undefined) logger.error({ ...line, err: failure.cause }, 'request failed');
+        else if (failure.status >= 500 && failure.status !== 501)
+          logger.warn({ ...line, err: failure.error }, 'request failed');
+        else logger.debug({ ...line, detail: failure.error.message }, 'request refused');
+      });
       return failure;
     },
   };

@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { context } from '@opentelemetry/api';
 import { ServiceError } from '@weft/chassis/errors';
 import type { TokenVerifier } from '@weft/chassis/server/tokens';
 import { goingAway, type Failures } from './failures.ts';
@@ -92,6 +91,7 @@ export function createHandler(options: HandlerOptions): Handle {
       options.schema(),
       options.rest,
       gone.signal,
+      observed.context,
       options.pass,
     );
     inFlight += 1;
@@ -106,7 +106,7 @@ export function createHandler(options: HandlerOptions): Handle {
         status: response.headersSent ? response.statusCode : 499,
       });
     });
-    void context.with(observed.context, () => run(exchange, gone));
+    void run(exchange, gone);
   };
 }
 

@@ -1,8 +1,8 @@
-import { Metadata } from '@grpc/grpc-js';
 import { currentCall } from '../call-context.ts';
 import type { Contract, MethodRule } from '../contract.ts';
 import { ServiceError } from '../errors.ts';
 import type { CallOptions } from './mesh.ts';
+import { hasPair } from './metadata-pairs.ts';
 
 /** What all attempts of a call have in common. */
 export interface CallPlan {
@@ -12,7 +12,7 @@ export interface CallPlan {
   readonly signals: readonly AbortSignal[];
   readonly attempts: number;
   /** Fresh metadata for one attempt. */
-  metadata(): Metadata;
+  metadata(): string[];
 }
 
 /**
@@ -38,11 +38,11 @@ export function planCall(contract: Contract, path: string, options: CallOptions)
     signals,
     attempts: options.retry === false ? 1 : rule.maxAttempts,
     metadata() {
-      const metadata = options.metadata?.clone() ?? new Metadata();
-      if (outer?.token !== undefined && metadata.get('authorization').length === 0)
-        metadata.set('authorization', `Bearer ${outer.token}`);
-      if (outer?.requestId !== undefined && metadata.get('x-request-id').length === 0)
-        metadata.set('x-request-id', outer.requestId);
+      const metadata = options.metadata?.slice() ?? [];
+      if (outer?.token !== undefined && !hasPair(metadata, 'authorization'))
+        metadata.push('authorization', `Bearer ${outer.token}`);
+      if (outer?.requestId !== undefined && !hasPair(metadata, 'x-request-id'))
+        metadata.push('x-request-id', outer.requestId);
       return metadata;
     },
   };

@@ -26,7 +26,7 @@ export function createCaller(
 
   async function unary(path: string, request: Uint8Array, options: CallOptions = {}): Promise<UnaryResult> {
     const plan = planCall(contract, path, options);
-    const observed = observe(path);
+    const observed = observe(path, options.trace);
     const { deadlineMs, signals } = plan;
     try {
       const result = await attempts(plan, poolOf(plan.rule.service), observed, (endpoint, metadata) =>
@@ -41,7 +41,7 @@ export function createCaller(
   }
 
   function serverStream(path: string, request: Uint8Array, options: CallOptions = {}): StreamResult {
-    const observed = observe(path);
+    const observed = observe(path, options.trace);
     const left = new AbortController();
     return resumableStream({
       begin: (begun) => {
@@ -65,7 +65,7 @@ export function createCaller(
     requests: AsyncIterable<Uint8Array>,
     options: CallOptions = {},
   ): StreamResult {
-    const observed = observe(path);
+    const observed = observe(path, options.trace);
     const left = new AbortController();
     const source = new RequestSource(requests);
     return resumableStream({

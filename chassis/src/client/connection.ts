@@ -1,11 +1,10 @@
-import type { Metadata } from '@grpc/grpc-js';
 import type { StreamResult, UnaryResult } from './mesh.ts';
+import type { MetadataPairs } from './metadata-pairs.ts';
 
 /** What attempts of all kinds have. */
 export interface AttemptBase {
   readonly path: string;
-  /** The connection's own from now on. */
-  readonly metadata: Metadata;
+  readonly metadata: MetadataPairs;
   /** Epoch milliseconds; Infinity for none. */
   readonly deadlineMs: number;
   readonly signals: readonly AbortSignal[];

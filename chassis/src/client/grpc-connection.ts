@@ -2,6 +2,7 @@ import {
   Channel,
   connectivityState,
   credentials,
+  Metadata,
   status as grpcStatus,
   type ChannelCredentials,
   type StatusObject,
@@ -16,6 +17,7 @@ import type { Attempt, AttemptBase, Connect, Connection, StreamingAttempt } from
 import { sendRequests } from './grpc-requests.ts';
 import { GrpcStream } from './grpc-stream.ts';
 import type { StreamResult, UnaryResult } from './mesh.ts';
+import { toGrpcMetadata } from './metadata-pairs.ts';
 import { connectionLost, notSent } from './retry.ts';
 
 const maxMessageBytes = 4 * 1024 * 1024;
@@ -98,9 +100,9 @@ class GrpcConnection implements Connection {
     return new Promise((resolve, reject) => {
       const running = this.start(attempt);
       const { call } = running;
-      let headers = attempt.metadata;
+      let headers = new Metadata();
       let message: Buffer | undefined;
-      call.start(attempt.metadata, {
+      call.start(toGrpcMetadata(attempt.metadata), {
         onReceiveMetadata: (received) => {
           headers = received;
         },
@@ -123,7 +125,7 @@ class GrpcConnection implements Connection {
   serverStream(attempt: Attempt): StreamResult {
     const running = this.start(attempt);
     const stream = new GrpcStream(running, (status) => this.finish(running, status));
-    running.call.start(attempt.metadata, stream);
+    running.call.start(toGrpcMetadata(attempt.metadata), stream);
     running.call.sendMessageWithContext({}, asBuffer(attempt.request));
     running.call.halfClose();
     return stream;
@@ -132,7 +134,7 @@ class GrpcConnection implements Connection {
   clientStream(attempt: StreamingAttempt): StreamResult {
     const running = this.start(attempt);
     const stream = new GrpcStream(running, (status) => this.finish(running, status));
-    running.call.start(attempt.metadata, stream);
+    running.call.start(toGrpcMetadata(attempt.metadata), stream);
     void sendRequests(running, attempt.requests);
     return stream;
   }

@@ -3,7 +3,7 @@ import { createServer, type Http2Session } from 'node:http2';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, expect, test } from '@jest/globals';
-import { Metadata, ServerCredentials } from '@grpc/grpc-js';
+import { ServerCredentials } from '@grpc/grpc-js';
 import { staticResolver } from '../discovery/listed.ts';
 import { createLogger } from '../logger.ts';
 import { createAuthority } from '../testing/certificates.ts';
@@ -41,7 +41,7 @@ async function serve(...args: Parameters<typeof startRawServer>): Promise<RawSer
 
 function unary(text: string, options: Partial<Attempt> = {}): Attempt {
   const base = { path: rawPath('unary'), request: Buffer.from(text), deadlineMs: Infinity, signals: [] };
-  return { ...base, metadata: new Metadata(), ...options };
+  return { ...base, metadata: [], ...options };
 }
 
 test('a hundred calls at once take turns where five streams are allowed', async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { Metadata } from '@grpc/grpc-js';
 import { encodeHeaders } from '../http2/header-writer.ts';
 import type { AttemptBase } from './connection.ts';
+import type { MetadataPairs } from './metadata-pairs.ts';
 
 /** What all requests to a path begin with, encoded once. */
 export function encodedHeaders(scheme: 'http' | 'https', authority: string, path: string): Buffer {
@@ -33,12 +33,11 @@ export function requestHeaders(attempt: AttemptBase): string[] {
   return headers;
 }
 
-function addMetadata(headers: string[], metadata: Metadata): void {
-  const all = metadata.toJSON();
-  for (const name in all) {
+function addMetadata(headers: string[], pairs: MetadataPairs): void {
+  for (let i = 0; i < pairs.length; i += 2) {
+    const name = pairs[i] ?? '';
     if (ownNames.has(name) || name.startsWith('grpc-') || name.startsWith(':')) continue;
-    for (const value of all[name] ?? [])
-      headers.push(name, typeof value === 'string' ? value : value.toString('base64'));
+    headers.push(name, pairs[i + 1] ?? '');
   }
 }
 

@@ -77,6 +77,14 @@ export class Http2Unary extends Http2Call {
 }
 
 const none: Headers = {};
+const read = new WeakMap<Headers, Metadata>();
+
+/** Equal blocks are one object, so what comes again and again is read once. */
+function metadataOf(headers: Headers): Metadata {
+  let metadata = read.get(headers);
+  if (metadata === undefined) read.set(headers, (metadata = toMetadata(headers)));
+  return metadata;
+}
 
 /** Reads metadata when it is asked for: hardly anybody wants the trailers. */
 class Http2Result implements UnaryResult {
@@ -91,10 +99,10 @@ class Http2Result implements UnaryResult {
   }
 
   get headers(): Metadata {
-    return toMetadata(this.#headers);
+    return metadataOf(this.#headers);
   }
 
   get trailers(): Metadata {
-    return toMetadata(this.#trailers);
+    return metadataOf(this.#trailers);
   }
 }

@@ -1,22 +1,30 @@
 import type { Metadata } from '@grpc/grpc-js';
+import type { Context } from '@opentelemetry/api';
 import type { Contract } from '../contract.ts';
 import type { Resolver } from '../discovery/registry.ts';
 import type { Logger } from '../logger.ts';
 import { createCaller } from './caller.ts';
 import type { Connect } from './connection.ts';
 import { Endpoints } from './endpoints.ts';
+import type { MetadataPairs } from './metadata-pairs.ts';
 
 export interface CallOptions {
   /** The longest this call may take, all attempts together. The contract's and the current call's limits win when shorter. */
   readonly timeoutMs?: number;
   /** Cancels the call. The cancellation of the current call does so too. */
   readonly signal?: AbortSignal;
-  /** Sent with the call. `authorization` of the current call is added unless it is set here. */
-  readonly metadata?: Metadata;
+  /**
+   * Sent with the call: names and values in turn, as `['x-tenant', 'blue']`. `authorization` of the current call
+   * is added unless it is set here.
+   */
+  readonly metadata?: MetadataPairs;
+  /** The trace that it belongs to. Default: the active one. */
+  readonly trace?: Context;
   /** false: one attempt, whatever the contract allows. For callers that retry themselves. */
   readonly retry?: boolean;
 }
 
+/** Its metadata may be shared with other results, and is not to be changed. */
 export interface UnaryResult {
   readonly message: Uint8Array;
   readonly headers: Metadata;

@@ -1,4 +1,3 @@
-import type { Metadata } from '@grpc/grpc-js';
 import {
   context,
   isSpanContextValid,
@@ -7,41 +6,43 @@ import {
   SpanKind,
   SpanStatusCode,
   trace,
+  type Context,
   type Histogram,
   type Span,
 } from '@opentelemetry/api';
 import type { CodeName } from '../errors.ts';
-import { metadataSetter } from '../metadata-carrier.ts';
 import {
   clientDurationMetric,
   durationAdvice,
   rpcAttributes,
   statusCodeAttribute,
 } from '../rpc-attributes.ts';
+import { pairsSetter } from './metadata-pairs.ts';
 
 const scope = '@weft/chassis';
 
 /** One call, all its attempts together. */
 export class ObservedCall {
   readonly #path: string;
+  readonly #parent: Context;
   readonly #span: Span;
   readonly #duration: Histogram;
   readonly #startedAt = performance.now();
 
-  constructor(path: string, span: Span, duration: Histogram) {
+  constructor(path: string, parent: Context, span: Span, duration: Histogram) {
     this.#path = path;
+    this.#parent = parent;
     this.#span = span;
     this.#duration = duration;
   }
 
   /** Writes the trace context (W3C) for the next hop. */
-  inject(metadata: Metadata): void {
-    const current = context.active();
-    // Without tracing there is no span to pass on, and no reason to pay for a context of its own.
-    const active = isSpanContextValid(this.#span.spanContext())
-      ? trace.setSpan(current, this.#span)
-      : current;
-    propagation.inject(active, metadata, metadataSetter);
+  inject(metadata: string[]): void {
+    const spanContext = this.#span.spanContext();
+    // Where nothing is recorded the span is its parent again, and without tracing there is none: no reason to
+    // pay for a context of its own.
+    const known = spanContext === trace.getSpanContext(this.#parent) || !isSpanContextValid(spanContext);
+    propagation.inject(known ? this.#parent : trace.setSpan(this.#parent, this.#span), metadata, pairsSetter);
   }
 
   retried(code: CodeName): void {
@@ -59,12 +60,12 @@ export class ObservedCall {
 }
 
 /** A client span and the duration of every call. */
-export function createCallObserver(): (path: string) => ObservedCall {
+export function createCallObserver(): (path: string, parent?: Context) => ObservedCall {
   const tracer = trace.getTracer(scope);
   const duration = metrics.getMeter(scope).createHistogram(clientDurationMetric, durationAdvice);
-  return (path) => {
+  return (path, parent = context.active()) => {
     const attributes = rpcAttributes(path);
-    const span = tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes });
-    return new ObservedCall(path, span, duration);
+    const span = tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes }, parent);
+    return new ObservedCall(path, parent, span, duration);
   };
 }

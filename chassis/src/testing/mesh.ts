@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { Metadata } from '@grpc/grpc-js';
 import { exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose';
 import type { User } from '../call-context.ts';
 import { grpcConnect } from '../client/grpc-connection.ts';
 import { createMesh, type CallOptions, type Mesh } from '../client/mesh.ts';
+import { setPair } from '../client/metadata-pairs.ts';
 import { loadConfig, type Schema } from '../config.ts';
 import type { Contract } from '../contract.ts';
 import { openDatabase, type Database } from '../data/database.ts';
@@ -215,8 +215,8 @@ export async function startTestMesh(): Promise<TestMesh> {
 /** The same mesh, with an access token in each call. */
 export function withToken(mesh: Mesh, token: string): Mesh {
   const authorized = (options: CallOptions = {}): CallOptions => {
-    const metadata = options.metadata?.clone() ?? new Metadata();
-    metadata.set('authorization', `Bearer ${token}`);
+    const metadata = options.metadata?.slice() ?? [];
+    setPair(metadata, 'authorization', `Bearer ${token}`);
     return { ...options, metadata };
   };
   return {

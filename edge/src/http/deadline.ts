@@ -11,13 +11,13 @@ const unitsMs: Readonly<Record<string, number>> = {
 };
 
 /** Each header in which clients say how long they wait: its grammar, and its unit where the value names none. */
-const headerForms: readonly (readonly [name: string, form: RegExp, unit: string])[] = [
+const headerForms: readonly (readonly [header: string, name: string, form: RegExp, unit: string])[] = [
   // Seconds, with a fraction.
-  ['X-Server-Timeout', /^(\d{1,9}(?:\.\d{1,9})?)$/, 'S'],
+  ['x-server-timeout', 'X-Server-Timeout', /^(\d{1,9}(?:\.\d{1,9})?)$/, 'S'],
   // gRPC over HTTP/2: up to eight digits and a unit.
-  ['grpc-timeout', /^(\d{1,8})([HMSmun])$/, ''],
+  ['grpc-timeout', 'grpc-timeout', /^(\d{1,8})([HMSmun])$/, ''],
   // Connect's protocol: up to ten digits.
-  ['Connect-Timeout-Ms', /^(\d{1,10})$/, 'm'],
+  ['connect-timeout-ms', 'Connect-Timeout-Ms', /^(\d{1,10})$/, 'm'],
 ];
 
 /**
@@ -26,8 +26,8 @@ const headerForms: readonly (readonly [name: string, form: RegExp, unit: string]
  */
 export function clientTimeoutMs(headers: IncomingHttpHeaders): number | undefined {
   let shortest: number | undefined;
-  for (const [name, form, unit] of headerForms) {
-    const text = headers[name.toLowerCase()];
+  for (const [header, name, form, unit] of headerForms) {
+    const text = headers[header];
     if (text === undefined) continue;
     const timeoutMs = parse(name, String(text), form, unit);
     shortest = Math.min(shortest ?? Infinity, timeoutMs);

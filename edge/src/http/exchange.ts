@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Context } from '@opentelemetry/api';
 import type { Protocol, Target } from '../protocol.ts';
 import type { Schema } from '../schema.ts';
 
@@ -27,6 +28,8 @@ export interface Exchange {
   readonly query: string;
   /** Aborted when the client goes away, and for streams when this process shuts down. */
   readonly signal: AbortSignal;
+  /** Where what is done for it belongs. Handed on by hand: to make it the active context costs more. */
+  readonly trace: Context;
   /** A HEAD request: it is answered like a GET, without a body. */
   readonly bodiless: boolean;
   /** How it is answered. */
@@ -41,6 +44,7 @@ export function newExchange(
   schema: Schema,
   protocol: Protocol,
   signal: AbortSignal,
+  trace: Context,
   pass: PassRules,
 ): Exchange {
   const sent = request.headers['x-request-id'];
@@ -58,6 +62,7 @@ export function newExchange(
     path: mark === -1 ? target : target.slice(0, mark),
     query: mark === -1 ? '' : target.slice(mark + 1),
     signal,
+    trace,
     bodiless: request.method === 'HEAD',
   };
 }

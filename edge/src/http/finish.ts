@@ -6,8 +6,9 @@ export function finish(
   response: ServerResponse,
   body: string | Uint8Array | undefined,
   slowClientMs: number,
+  encoding: 'utf8' | 'latin1' = 'utf8',
 ): void {
-  response.end(body);
+  response.end(body, encoding);
   // Behind answers of earlier requests on its connection it has no socket yet, and its time begins later.
   if (response.socket === null)
     response.once('socket', () => setImmediate(limitUnread, response, slowClientMs));

@@ -1,4 +1,5 @@
-import { Metadata } from '@grpc/grpc-js';
+import type { Metadata } from '@grpc/grpc-js';
+import { hasPair } from '@weft/chassis/client/metadata-pairs';
 
 const prefix = 'grpc-metadata-';
 /** Headers that go upstream under their own name, beside `x-*`. */
@@ -64,8 +65,8 @@ export function requestMetadata(
   rawHeaders: readonly string[],
   requestId: string,
   stripped: ReadonlySet<string> = none,
-): Metadata {
-  const metadata = new Metadata();
+): string[] {
+  const metadata: string[] = [];
   const ofThisHop = connectionOptions(rawHeaders);
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const header = (rawHeaders[i] ?? '').toLowerCase();
@@ -75,7 +76,7 @@ export function requestMetadata(
       addMetadata(metadata, header, value);
     else if (header.startsWith(prefix)) addPrefixed(metadata, header.slice(prefix.length), value, stripped);
   }
-  if (!stripped.has('x-request-id')) metadata.set('x-request-id', requestId);
+  if (!stripped.has('x-request-id')) metadata.push('x-request-id', requestId);
   return metadata;
 }
 
@@ -97,27 +98,27 @@ export function connectionOptions(rawHeaders: readonly string[]): ReadonlySet<st
   return options;
 }
 
-function addPrefixed(metadata: Metadata, name: string, value: string, stripped: ReadonlySet<string>): void {
+function addPrefixed(metadata: string[], name: string, value: string, stripped: ReadonlySet<string>): void {
   if (passed.has(name) || own.has(name) || name.startsWith('grpc-') || neverPassed.has(name)) return;
   if (proxies.test(name) || stripped.has(name)) return;
   addMetadata(metadata, name, value);
 }
 
 /** Adds a header to a call's metadata; what metadata cannot hold is left out, a `-bin` name holds base64. */
-export function addMetadata(metadata: Metadata, name: string, value: string): void {
+export function addMetadata(metadata: string[], name: string, value: string): void {
   if (!/^[0-9a-z_.-]+$/.test(name)) return;
   if (name.endsWith('-bin')) addBinary(metadata, name, value);
   else if (!/^[\x20-\x7e]*$/.test(value)) return;
   // Node itself goes by the first of several authorization headers, so no other one may follow it.
-  else if (name === 'authorization') metadata.set(name, metadata.get(name)[0] ?? value);
-  else metadata.add(name, value);
+  else if (name !== 'authorization' || !hasPair(metadata, name)) metadata.push(name, value);
 }
 
 /** Padding is optional, and a comma separates values (gRPC over HTTP/2, "Custom-Metadata"). */
-function addBinary(metadata: Metadata, name: string, value: string): void {
+function addBinary(metadata: string[], name: string, value: string): void {
   for (const part of value.split(',')) {
     const text = part.trim();
-    if (/^[A-Za-z0-9+/]*={0,2}$/.test(text)) metadata.add(name, Buffer.from(text, 'base64'));
+    if (/^[A-Za-z0-9+/]*={0,2}$/.test(text))
+      metadata.push(name, Buffer.from(text, 'base64').toString('base64'));
   }
 }
 
@@ -130,7 +131,18 @@ function addBinary(metadata: Metadata, name: string, value: string): void {
 export function answerHeaders(
   metadata: Metadata,
   stripped: ReadonlySet<string> = none,
-): Record<string, string[]> {
+): Readonly<Record<string, string[]>> {
+  let known = answered.get(stripped);
+  if (known === undefined) answered.set(stripped, (known = new WeakMap()));
+  let headers = known.get(metadata);
+  if (headers === undefined) known.set(metadata, (headers = toHeaders(metadata, stripped)));
+  return headers;
+}
+
+/** Upstreams send the same metadata again and again, and the mesh then gives it as one object. */
+const answered = new WeakMap<ReadonlySet<string>, WeakMap<Metadata, Record<string, string[]>>>();
+
+function toHeaders(metadata: Metadata, stripped: ReadonlySet<string>): Record<string, string[]> {
   const headers: Record<string, string[]> = {};
   for (const [name, values] of Object.entries(metadata.toJSON())) {
     if (neverPassed.has(name) || ownAnswers.has(name) || stripped.has(name)) continue;
@@ -146,7 +158,7 @@ export function answerTrailers(
   metadata: Metadata,
   stripped: ReadonlySet<string> = none,
 ): Record<string, string[]> {
-  const trailers = answerHeaders(metadata, stripped);
+  const trailers = toHeaders(metadata, stripped);
   for (const name of Object.keys(trailers)) if (neverTrailers.has(name)) delete trailers[name];
   return trailers;
 }

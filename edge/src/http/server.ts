@@ -7,6 +7,7 @@ import type { Logger } from '@weft/chassis/logger';
 import type { Limits } from '../limits.ts';
 import type { ErrorPrinter } from '../rest/error-body.ts';
 import { limitArrival } from './arrival.ts';
+import { hasBody } from './body.ts';
 import { cutAnswer, letGoAfter } from './cut.ts';
 import { createHttp1, takeConnections } from './http1.ts';
 import { createHttp2, type Http2Side } from './http2.ts';
@@ -125,6 +126,11 @@ function createGuard(
     const failure = request.method === 'CONNECT' ? noTunnels() : headersOf(request);
     if (failure !== undefined) {
       refuseRequest(request, response, failure, errors());
+      return;
+    }
+    // One without a body has arrived.
+    if (first && !hasBody(request)) {
+      handle(request, response);
       return;
     }
     limitArrival(request, response, limits.requestMs, () => {

@@ -1,4 +1,4 @@
-import { Metadata } from '@grpc/grpc-js';
+import type { Metadata } from '@grpc/grpc-js';
 import { addMetadata, connectionOptions, isHopByHop } from '../http/metadata.ts';
 
 /** Headers that browsers and HTTP itself set, and those that are for the edge. */
@@ -39,8 +39,8 @@ export function rpcMetadata(
   rawHeaders: readonly string[],
   requestId: string,
   stripped: ReadonlySet<string>,
-): Metadata {
-  const metadata = new Metadata();
+): string[] {
+  const metadata: string[] = [];
   const ofThisHop = connectionOptions(rawHeaders);
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] ?? '').toLowerCase();
@@ -48,7 +48,7 @@ export function rpcMetadata(
     if (ofThisHop?.has(name) === true) continue;
     addMetadata(metadata, name, rawHeaders[i + 1] ?? '');
   }
-  if (!stripped.has('x-request-id')) metadata.set('x-request-id', requestId);
+  if (!stripped.has('x-request-id')) metadata.push('x-request-id', requestId);
   return metadata;
 }
 
