@@ -1,15 +1,15 @@
-# Variables of `make up`: EDGE_PORT, CATALOG_PORT, IDENTITY_PORT, ORDERING_PORT, the same with _ADMIN_PORT,
+# Variables of `make up`: EDGE_PORT, CATALOG_PORT and so on for each service, the same with _ADMIN_PORT,
 # ETCD_PORT, ETCD_PEER_PORT, DATABASE_PORT; ETCD_URL and DATABASE_ADMIN_URL for servers that run already;
 # WEFT_FOLDER (.weft) for a second system beside the first.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean call load demo test prove check generate build format docs bench
+.PHONY: help up down status logs clean call load demo new-service test prove polyrepo-check check generate build format docs bench
 
 WEFT := sh tools/bootstrap.sh
 # A program of node_modules, under the right Node.
 RUN := $(WEFT) exec
 
 help: ## lists what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## brings up everything, from a bare machine to a ready shop; run again, it restarts what changed
 	@$(WEFT) up
@@ -40,6 +40,9 @@ call: ## calls a method over mutual TLS: METHOD=package.Service/Method DATA='{â€
 load: ## orders and reads at a steady rate: RATE=50 SECONDS=60
 	@$(WEFT) load
 
+new-service: ## a service that runs: NAME=shipping [RESOURCE=shipment]; see docs/new-service.md
+	@$(WEFT) new-service
+
 test: ## every test, on its own etcd and database; one package: ONLY=services/catalog
 	@$(WEFT) servers
 	@NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' $(RUN) jest $(ONLY)
@@ -47,6 +50,9 @@ test: ## every test, on its own etcd and database; one package: ONLY=services/ca
 prove: ## the full figures of every promise, a table at the end; one of them: ONLY=edge
 	@$(WEFT) servers
 	@$(RUN) node tools/dist/prove.js $(ONLY)
+
+polyrepo-check: ## each package stands alone: packed, installed in an empty folder, built, tested, started
+	@$(MAKE) --no-print-directory prove ONLY=polyrepo
 
 check: ## what CI runs: format, lint, types, contracts, lockfile, every test
 	@$(WEFT) prepare
