@@ -4,15 +4,20 @@ import type { Logger } from '../logger.ts';
 import { workloadOf } from '../tls.ts';
 import { authorize } from './access.ts';
 import type { Interceptor } from './chain.ts';
+import { isServerFault } from './server-faults.ts';
 import type { ServedCall } from './served-call.ts';
 import type { TokenVerifier } from './tokens.ts';
 
-/** One line a call: at debug when it went well, warn when it failed, error when that is our fault. No payloads. */
+/**
+ * One line a call, without payloads: at debug when it went well or its caller made a mistake, warn when this
+ * service failed it (isServerFault), error when its handler threw what it should not.
+ */
 export function log(logger: Logger): Interceptor {
   return async (call, next) => {
     await next(call);
     const { failure } = call;
-    if (failure === undefined && !logger.isLevelEnabled('debug')) return;
+    const warns = call.cause !== undefined || (failure !== undefined && isServerFault(failure.code));
+    if (!warns && !logger.isLevelEnabled('debug')) return;
     const line = {
       method: call.path,
       code: failure?.code ?? 'OK',
@@ -23,11 +28,10 @@ export function log(logger: Logger): Interceptor {
     };
     if (failure === undefined) logger.debug(line, 'call');
     else if (call.cause !== undefined) logger.error({ ...line, err: call.cause }, 'call failed');
-    else
-      logger.warn(
-        { ...line, reason: failure.reason, detail: failure.message, err: failure.cause },
-        'call failed',
-      );
+    else {
+      const why = { reason: failure.reason, detail: failure.message, err: failure.cause };
+      logger[warns ? 'warn' : 'debug']({ ...line, ...why }, warns ? 'call failed' : 'call refused');
+    }
   };
 }
 

@@ -14,20 +14,10 @@ import {
   serverDurationMetric,
   statusCodeAttribute,
 } from '../rpc-attributes.ts';
-import type { CodeName } from '../errors.ts';
 import type { Interceptor } from './chain.ts';
+import { isServerFault } from './server-faults.ts';
 
 const scope = '@weft/chassis';
-
-/** What counts as the server's own failure (semantic conventions, gRPC). The others are the caller's. */
-const serverFaults = new Set<CodeName>([
-  'UNKNOWN',
-  'DEADLINE_EXCEEDED',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-]);
 
 /** A server span, child of the caller's (W3C Trace Context), and the duration of every call. */
 export function telemetry(): Interceptor {
@@ -47,7 +37,7 @@ export function telemetry(): Interceptor {
       duration.record((performance.now() - call.arrivedAt) / 1000, rpcAttributes(call.path, code));
       if (span.isRecording()) {
         span.setAttribute(statusCodeAttribute, code);
-        if (call.failure !== undefined && serverFaults.has(call.failure.code))
+        if (call.failure !== undefined && isServerFault(call.failure.code))
           span.setStatus({ code: SpanStatusCode.ERROR, message: call.failure.reason });
         if (call.cause instanceof Error) span.recordException(call.cause);
       }
