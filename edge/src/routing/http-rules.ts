@@ -8,7 +8,12 @@ import {
   type FileRegistry,
 } from '@bufbuild/protobuf';
 import { fieldsByName, hasTextForm, isSingular } from '../descriptors.ts';
-import { parsePathTemplate, TemplateError, type PathTemplate } from './path-template.ts';
+import {
+  parsePathTemplate,
+  TemplateError,
+  type PathTemplate,
+  type TemplateVariable,
+} from './path-template.ts';
 
 /** Which part of the request message a body holds. */
 export type BodyRule =
@@ -44,7 +49,7 @@ export function httpRules(registry: FileRegistry, method: DescMethod, faults: st
   const extension = registry.getExtension('google.api.http') as DescExtension | undefined;
   if (extension === undefined || !hasOption(method, extension)) return [];
   const rule = getOption(method, extension) as unknown as WireRule;
-  const where = `${method.parent.file.name}.proto: ${method.parent.typeName}.${method.name}`;
+  const where = placeOf(method);
   const nested = rule.additionalBindings.some((binding) => binding.additionalBindings.length > 0);
   if (nested) faults.push(`${where}: an additional binding must not have additional bindings of its own`);
   const rules: HttpRule[] = [];
@@ -53,8 +58,7 @@ export function httpRules(registry: FileRegistry, method: DescMethod, faults: st
       rules.push(readRule(binding, method));
     } catch (error) {
       if (error instanceof TemplateError) {
-        const { path } = pattern(binding);
-        faults.push(`${where}: ${JSON.stringify(path)}, column ${error.column}: ${error.message}`);
+        faults.push(`${placeOf(method, pattern(binding).path, error.column)}: ${error.message}`);
       } else if (error instanceof RuleError) {
         faults.push(`${where}: ${error.message}`);
       } else {
@@ -63,6 +67,12 @@ export function httpRules(registry: FileRegistry, method: DescMethod, faults: st
     }
   }
   return rules;
+}
+
+/** Where a fault is, as compilers begin their messages: file, method and, if it is in a template, the column. */
+export function placeOf({ parent, name }: DescMethod, template?: string, column = 1): string {
+  const method = `${parent.file.name}.proto: ${parent.typeName}.${name}`;
+  return template === undefined ? method : `${method}: ${JSON.stringify(template)}, column ${column}`;
 }
 
 class RuleError extends Error {}
@@ -79,7 +89,7 @@ function pattern(rule: WireRule): { httpMethod: string; path: string } {
 function readRule(rule: WireRule, method: DescMethod): HttpRule {
   const { httpMethod, path } = pattern(rule);
   const template = parsePathTemplate(path);
-  const variables = template.variables.map((v) => variableFields(method.input, v.fieldPath));
+  const variables = template.variables.map((variable) => variableFields(method.input, variable));
   const responseBody =
     rule.responseBody === '' ? undefined : topLevel(method.output, rule.responseBody, 'response_body');
   return {
@@ -104,19 +114,18 @@ function topLevel(type: DescMessage, name: string, clause: string): DescField {
 }
 
 /** "The path variables must not refer to any repeated or mapped field", nor to a message (http.proto). */
-function variableFields(input: DescMessage, path: readonly string[]): DescField[] {
+function variableFields(input: DescMessage, { fieldPath, index }: TemplateVariable): DescField[] {
+  const refuse = (why: string): never => {
+    throw new TemplateError(`the variable {${fieldPath.join('.')}}${why}`, index);
+  };
   const fields: DescField[] = [];
   let type: DescMessage | undefined = input;
-  for (const name of path) {
+  for (const name of fieldPath) {
     const field: DescField | undefined = type && fieldsByName(type).get(name);
-    if (field === undefined)
-      throw new RuleError(`the variable {${path.join('.')}}: there is no field "${name}"`);
-    if (!isSingular(field))
-      throw new RuleError(`the variable {${path.join('.')}}: "${name}" is repeated or a map`);
+    if (field === undefined) return refuse(`: there is no field "${name}"`);
+    if (!isSingular(field)) return refuse(`: "${name}" is repeated or a map`);
     fields.push(field);
     type = field.fieldKind === 'message' ? field.message : undefined;
   }
-  if (type !== undefined && !hasTextForm(type))
-    throw new RuleError(`the variable {${path.join('.')}} is a message, ${type.typeName}`);
-  return fields;
+  return type === undefined || hasTextForm(type) ? fields : refuse(` is a message, ${type.typeName}`);
 }

@@ -13,6 +13,8 @@ export interface TemplateVariable {
   readonly end: number;
   /** Spans more than one segment (or any number): `%2F` in it stays as sent. */
   readonly multi: boolean;
+  /** Where its brace opens in the template, from 0. */
+  readonly index: number;
 }
 
 export interface PathTemplate {
@@ -103,7 +105,7 @@ class Parser {
       throw new TemplateError(`the field ${name} is bound twice`, open);
     const end = this.segments.length;
     const multi = end - start > 1 || this.segments[start]?.kind === '**';
-    this.variables.push({ fieldPath, start, end, multi });
+    this.variables.push({ fieldPath, start, end, multi, index: open });
   }
 
   private identifier(): string {

@@ -1,5 +1,5 @@
 import type { Contract, MethodRule } from '@weft/chassis/contract';
-import { httpRules, type HttpRule } from './http-rules.ts';
+import { httpRules, placeOf, type HttpRule } from './http-rules.ts';
 import { RouteConflict, RouteTable } from './route-table.ts';
 
 /** One REST route: a binding of a method. */
@@ -50,9 +50,7 @@ export function buildRoutes(contract: Contract): Routes {
         list.push(route);
       } catch (error) {
         if (!(error instanceof RouteConflict)) throw error;
-        faults.push(
-          `${describeRoute(route)} matches the same requests as ${describeRoute(error.existing as Route)}`,
-        );
+        faults.push(conflict(route, error.existing as Route));
       }
     }
   }
@@ -63,6 +61,13 @@ export function buildRoutes(contract: Contract): Routes {
 /** One line for people: `GET /v1/products/{id} shop.catalog.v1.ProductService/GetProduct`. */
 export function describeRoute({ rule, method }: Route): string {
   return `${rule.httpMethod} ${rule.template.text} ${method.path.slice(1)}`;
+}
+
+/** Of the two the one that comes later is at fault, its template as a whole. */
+function conflict(route: Route, existing: Route): string {
+  const place = placeOf(route.method.descriptor, route.rule.template.text);
+  const other = existing.method.descriptor.parent.file.name;
+  return `${place}: ${describeRoute(route)} matches the same requests as ${describeRoute(existing)} in ${other}.proto`;
 }
 
 function unservable(method: MethodRule): string | undefined {

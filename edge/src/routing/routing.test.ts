@@ -164,11 +164,12 @@ test('every bad rule stops the start, with file, method and column', () => {
   const error = caught(() => buildRoutes(contract)) as RouteError;
   expect(error.faults).toEqual([
     'test/v1/test.proto: test.v1.Test.A: "/v1/{a", column 7: expected "}", found the end',
-    'test/v1/test.proto: test.v1.Test.B: the variable {nope}: there is no field "nope"',
-    'test/v1/test.proto: test.v1.Test.C: the variable {list}: "list" is repeated or a map',
-    'test/v1/test.proto: test.v1.Test.D: the variable {inner} is a message, test.v1.Request',
+    'test/v1/test.proto: test.v1.Test.B: "/v1/{nope}", column 5: the variable {nope}: there is no field "nope"',
+    'test/v1/test.proto: test.v1.Test.C: "/v1/{list}", column 5: the variable {list}: "list" is repeated or a map',
+    'test/v1/test.proto: test.v1.Test.D: "/v1/{inner}", column 5: the variable {inner} is a message, test.v1.Request',
     'test/v1/test.proto: test.v1.Test.E: body: test.v1.Request has no field "nope"',
-    'GET /v1/x/{b} test.v1.Test/G matches the same requests as GET /v1/x/{a} test.v1.Test/F',
+    'test/v1/test.proto: test.v1.Test.G: "/v1/x/{b}", column 1: GET /v1/x/{b} test.v1.Test/G ' +
+      'matches the same requests as GET /v1/x/{a} test.v1.Test/F in test/v1/test.proto',
     'test/v1/test.proto: test.v1.Test.H: the custom kind "A B" is no HTTP method',
   ]);
 });
