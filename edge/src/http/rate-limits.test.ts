@@ -105,6 +105,13 @@ test('a route or an RPC has its own rate for each caller, HEAD counting as GET',
   expect(await status('GET', '/v1/books/1', { headers: { 'x-forwarded-for': '192.0.2.3' } })).toBe(200);
 });
 
+test('no other protocol is a way round the rate of a route', async () => {
+  const call = await start({ routeRates: ['GET /v1/books/{id}=1/min'] });
+  const rpc = () => call('POST', '/acme.v1.Library/GetBook', json({ id: '1' }));
+  expect([(await rpc()).status, (await rpc()).status]).toEqual([200, 429]);
+  expect((await call('GET', '/v1/books/1')).status).toBe(429);
+});
+
 test('several rates hold together, and a refusal by the shortest costs nothing of the others', async () => {
   const call = await start({ addressRates: ['3/min', '1/s'] });
   const first = await call('GET', '/v1/books/1');

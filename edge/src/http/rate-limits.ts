@@ -3,6 +3,7 @@ import { metrics } from '@opentelemetry/api';
 import { ServiceError } from '@weft/chassis/errors';
 import { QuotaFailure, RetryInfo } from '@weft/proto/google/rpc/error_details';
 import type { Target } from '../protocol.ts';
+import type { Route } from '../routing/routes.ts';
 import type { Schema } from '../schema.ts';
 import type { Exchange } from './exchange.ts';
 import { networkOf } from './network.ts';
@@ -15,7 +16,10 @@ export interface RateLimitOptions {
   readonly addressRates?: readonly string[];
   /** Of the calls of one user, to methods that need one. */
   readonly userRates?: readonly string[];
-  /** Of one caller's calls to one route or RPC (`POST /v1/sessions=5/min`): its user's, else its address's. */
+  /**
+   * Of one caller's calls to one route or RPC (`POST /v1/sessions=5/min`): its user's, else its address's. What
+   * holds for a route holds for its RPC by the other protocols too: they are no way round it.
+   */
   readonly routeRates?: readonly string[];
 }
 
@@ -64,7 +68,11 @@ export function createRateLimits(
       if (userId !== undefined) await take(exchange, users, userId);
       if (routes.size === 0) return;
       const verb = exchange.bodiless ? 'GET' : exchange.request.method;
-      for (const name of [method.path.slice(1), `${verb} ${label}`, `* ${label}`]) {
+      const named =
+        label === method.path
+          ? (routesByRpc(exchange.schema).get(label) ?? [])
+          : [`${verb} ${label}`, `* ${label}`];
+      for (const name of [method.path.slice(1), ...named]) {
         const limit = routes.get(name);
         // A space, so that nobody's id can be an address.
         if (limit !== undefined)
@@ -72,7 +80,7 @@ export function createRateLimits(
       }
     },
     withoutTarget({ routes: { list }, rpcs }) {
-      const known = new Set(list.map(({ rule }) => `${rule.httpMethod} ${rule.template.text}`));
+      const known = new Set(list.map(nameOf));
       return [...routes.keys()].filter((name) => !known.has(name) && !rpcs.has(`/${name}`));
     },
   };
@@ -105,6 +113,23 @@ function routeLimits(texts: readonly string[]): ReadonlyMap<string, Limit> {
       ),
     ]),
   );
+}
+
+const routesOf = new WeakMap<Schema, ReadonlyMap<string, readonly string[]>>();
+
+/** The names of each RPC's routes, by its path. */
+function routesByRpc(schema: Schema): ReadonlyMap<string, readonly string[]> {
+  let names = routesOf.get(schema);
+  if (names === undefined) {
+    const routes = Map.groupBy(schema.routes.list, ({ method }) => method.path);
+    names = new Map([...routes].map(([path, list]) => [path, list.map(nameOf)]));
+    routesOf.set(schema, names);
+  }
+  return names;
+}
+
+function nameOf({ rule }: Route): string {
+  return `${rule.httpMethod} ${rule.template.text}`;
 }
 
 function append(headers: Record<string, string | string[]>, name: string, value: string): void {
