@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -104,13 +104,4 @@ describe('with the system running', () => {
     );
     expect(products[0]).toHaveProperty('origin', '');
   }, 60_000);
-
-  test('the contract of the new service in the walk-through compiles', async () => {
-    const [contract = ''] = blocks(await page('docs/new-service.md'), '1. The contract', 'proto');
-    const copy = await copyOfContracts(join(folder, 'new'));
-    const target = join(copy, 'proto/shop/shipping/v1');
-    await mkdir(target, { recursive: true });
-    await writeFile(join(target, 'shipment.proto'), contract);
-    await run(buf, ['lint', 'proto'], { cwd: copy });
-  });
 });

@@ -49,6 +49,7 @@ export function workloadEnvironment(
     TOKEN_ISSUER: 'https://identity.weft.local',
     TOKEN_AUDIENCE: 'weft',
     TOKEN_KEYS: 'shop.identity.v1.KeyService/GetKeySet',
+    TOKEN_REVOCATIONS: 'shop.identity.v1.KeyService/WatchRevocations',
     ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl, MIGRATE: 'at-start' }),
     ...(name === 'identity'
       ? {

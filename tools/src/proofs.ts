@@ -20,4 +20,9 @@ export const proofs: readonly Proof[] = [
   { name: 'edge: a million inputs', file: 'edge/src/fuzz.test.ts', env: { FUZZ_RUNS: '1000000' } },
   { name: 'edge: 1,000 streams at once', file: 'edge/src/thousand-streams.test.ts' },
   { name: 'edge: 10 to 10,000 routes', file: 'edge/src/routing/routing.test.ts', test: 'among 10,000' },
+  {
+    name: 'walk-through of a new service',
+    file: 'tools/src/new-service/walk-through.test.ts',
+    env: { WALK_THROUGH: 'whole' },
+  },
 ];
