@@ -15,7 +15,10 @@ import type { meshSchema } from './service-config.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { TlsIdentity } from './tls.ts';
 
-export type MeshConfig = ConfigOf<typeof meshSchema>;
+export type MeshConfig = ConfigOf<typeof meshSchema> & {
+  /** Of a process that registers, milliseconds. */
+  readonly registryLease?: number;
+};
 
 /** What a service has of the mesh. */
 export interface MeshProcess {
@@ -84,9 +87,19 @@ function readContract(file: string): Contract {
 }
 
 function open(config: MeshConfig, contract: Contract, logger: Logger): Discovery {
+  const { registry, cacheDir, registryLease } = config;
+  const { registryCaFile: caFile, registryCertFile: certFile, registryKeyFile: keyFile } = config;
+  const { registryUser: user, registryPassword: password } = config;
+  const access = { caFile, certFile, keyFile, user, password };
+  const leaseS = registryLease === undefined ? undefined : Math.ceil(registryLease / 1000);
   try {
-    return openDiscovery(config.registry, contract, { logger, cacheDir: config.cacheDir });
+    return openDiscovery(registry, contract, { logger, cacheDir, access, leaseS });
   } catch (error) {
-    throw new StartError(`REGISTRY ${(error as Error).message} (${config.registry})`, { cause: error });
+    throw new StartError(`REGISTRY ${(error as Error).message} (${withoutUser(registry)})`, { cause: error });
   }
+}
+
+/** A URL without what stands before an `@`: it may be a password. */
+function withoutUser(url: string): string {
+  return url.replace(/\/\/.*@/, '//***@');
 }

@@ -45,11 +45,35 @@ export const processSchema = {
   ...telemetrySchema,
 } as const;
 
+/** What a registry with TLS (`etcds://`) wants to see. */
+export const registrySchema = {
+  registryCaFile: env.file('REGISTRY_CA_FILE', {
+    optional: true,
+    about: 'authorities of the certificate of the registry, with etcds://',
+  }),
+  registryCertFile: env.file('REGISTRY_CERT_FILE', {
+    optional: true,
+    about: 'a certificate for the registry to check',
+  }),
+  registryKeyFile: env.file('REGISTRY_KEY_FILE', { optional: true, about: 'the key of REGISTRY_CERT_FILE' }),
+  registryUser: env.string('REGISTRY_USER', {
+    optional: true,
+    form: 'name',
+    about: 'a user of the registry, with etcds:// alone',
+  }),
+  registryPassword: env.string('REGISTRY_PASSWORD', {
+    optional: true,
+    secret: true,
+    about: 'the password of REGISTRY_USER',
+  }),
+} as const;
+
 /** Variables of every process of the mesh: who it is, whom it trusts, where it finds the others. */
 export const meshSchema = {
   ...processSchema,
   adminPort: env.port('ADMIN_PORT'),
   registry: env.string('REGISTRY'),
+  ...registrySchema,
   caFile: env.file('TLS_CA_FILE'),
   certFile: env.file('TLS_CERT_FILE'),
   keyFile: env.file('TLS_KEY_FILE'),
@@ -63,6 +87,7 @@ export const serviceSchema = {
   grpcHost: env.string('GRPC_HOST', { default: '127.0.0.1' }),
   grpcPort: env.port('GRPC_PORT'),
   advertiseHost: env.string('ADVERTISE_HOST', { optional: true }),
+  registryLease: env.duration('REGISTRY_LEASE', { min: 2_000, max: 600_000, default: 10_000 }),
   maxConcurrentCalls: env.integer('MAX_CONCURRENT_CALLS', { min: 1, default: 2_000 }),
   maxConcurrentStreams: env.integer('MAX_CONCURRENT_STREAMS', { min: 1, default: 10_000 }),
 } as const;

@@ -1,4 +1,5 @@
 import type { JSONWebKeySet } from 'jose';
+import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dependency } from './admin-server.ts';
 import type { Mesh } from './client/mesh.ts';
@@ -6,6 +7,7 @@ import { configure, type ConfigOf, type Schema } from './config.ts';
 import type { Contract } from './contract.ts';
 import { openDatabase, type Database } from './data/database.ts';
 import { migrate, type Migration } from './data/migrations.ts';
+import { isAddress } from './discovery/instance-codec.ts';
 import type { Registration } from './discovery/registry.ts';
 import { onShutdown, openPort, StartError, startOrExit } from './lifecycle.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -157,7 +159,7 @@ async function start<DB>(
     for (const one of background) one.start();
     server.setServing(true);
     admin.setPhase('serving');
-    const address = `${config.advertiseHost ?? config.grpcHost}:${port}`;
+    const address = advertised(config, port, member);
     const registration = register(member, config, address, services);
     if (registration !== undefined) admin.addDependency(registrationState(registration));
     logger.info({ address, admin: admin.port, services: services.map((one) => one.service) }, 'serving');
@@ -220,6 +222,21 @@ function requireTokens(
     throw new StartError(
       `TOKEN_ISSUER, TOKEN_AUDIENCE and TOKEN_KEYS are not set, and ${needs.path} needs a user`,
     );
+}
+
+/** Where others reach this process. Every interface at once is no place, and would be found by nobody. */
+function advertised(
+  { advertiseHost, grpcHost }: ServiceConfig,
+  port: number,
+  { discovery }: MeshProcess,
+): string {
+  const host = advertiseHost ?? grpcHost;
+  const address = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  if (discovery.registry === undefined) return address;
+  if (!isAddress(address)) throw new StartError(`ADVERTISE_HOST is no host (${host})`);
+  if (/^(0\.0\.0\.0|\[[0:]+\]):/.test(address))
+    throw new StartError(`ADVERTISE_HOST is not set, and GRPC_HOST (${host}) is no address to register`);
+  return address;
 }
 
 function register(

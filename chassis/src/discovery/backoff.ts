@@ -6,3 +6,8 @@ export function backoffMs(failures: number, random: () => number = Math.random):
   const most = Math.min(longestMs, firstMs * 2 ** Math.min(failures, 10));
   return most / 2 + (random() * most) / 2;
 }
+
+/** A pause of what is done again and again, milliseconds: up to a quarter shorter, so that no two processes keep step. */
+export function jitteredMs(ms: number, random: () => number = Math.random): number {
+  return ms * (1 - random() / 4);
+}

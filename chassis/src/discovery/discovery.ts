@@ -1,6 +1,7 @@
 import type { Contract } from '../contract.ts';
-import { etcdRegistry, etcdResolver, type EtcdOptions } from './etcd/etcd.ts';
 import { dnsResolver } from './dns.ts';
+import { etcdRegistry, etcdResolver, type EtcdOptions } from './etcd/etcd.ts';
+import { followedList } from './followed-list.ts';
 import { parseAddressList, staticResolver } from './listed.ts';
 import type { Directory, Registry, Resolver } from './registry.ts';
 
@@ -14,23 +15,29 @@ export interface Discovery {
 }
 
 /**
- * Opens what REGISTRY names: `etcd://host:port[,host:port][/prefix]`, `static:<list or file>` or
- * `dns:host:port` (see dns.ts). Connects to nothing yet. Throws when it is none of these, with what is wrong.
+ * Opens what REGISTRY names: `etcd://host:port[,host:port][/prefix]`, `etcds://…` for TLS, `static:<list or
+ * file>` (a file is followed) or `dns:host:port` (see dns.ts). Connects to nothing yet. Throws when it is none
+ * of these, with what is wrong, in words that begin after its name.
  */
 export function openDiscovery(url: string, contract: Contract, options: EtcdOptions): Discovery {
   const [scheme = ''] = url.split(':', 1);
   const rest = url.slice(scheme.length + 1);
   switch (scheme) {
-    case 'etcd': {
+    case 'etcd':
+    case 'etcds': {
       const directory = etcdResolver(url, options);
       return { resolver: directory, directory, registry: etcdRegistry(url, options) };
     }
-    case 'static':
-      return { ...unregistered, resolver: staticResolver(parseAddressList(rest), contract) };
+    case 'static': {
+      const resolver = rest.includes('=')
+        ? staticResolver(parseAddressList(rest), contract)
+        : followedList(rest, contract, options.logger);
+      return { ...unregistered, resolver };
+    }
     case 'dns':
       return { ...unregistered, resolver: dnsResolver(rest, contract, options.logger) };
     default:
-      throw new Error('is none of etcd://…, static:… and dns:…');
+      throw new Error('is none of etcd://…, etcds://…, static:… and dns:…');
   }
 }
 

@@ -3,11 +3,12 @@ import { isIP } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Contract } from '../contract.ts';
 import type { Logger } from '../logger.ts';
+import { backoffMs, jitteredMs } from './backoff.ts';
 import { isAddress } from './instance-codec.ts';
 import { instanceAt, workloadOf } from './listed.ts';
+import { Listeners } from './listeners.ts';
 import type { Instance, Resolver } from './registry.ts';
 
-type Listener = (instances: readonly Instance[]) => void;
 /** The IP addresses of a name, at least one. Rejects with what is wrong. */
 type LookUp = (host: string) => Promise<readonly string[]>;
 
@@ -20,27 +21,42 @@ interface DnsName {
 }
 
 /**
- * A resolver that looks names up in DNS, one instance per address, as a headless service of Kubernetes
- * answers them. `name` is `host:port`, or `//server[:port]/host:port` (grpc/doc/naming.md); throws when it
- * is neither. A name that cannot be looked up, or has no address, keeps the instances of before. Default
- * for `everyMs`, the pause between two look-ups: 5,000 ms.
+ * A resolver that looks names up in DNS, one instance per address (A and AAAA), as a headless service of
+ * Kubernetes answers them. `name` is `host:port`, or `//server[:port]/host:port` (grpc/doc/naming.md); throws
+ * when it is neither. Default for `everyMs`, the pause between two look-ups, whatever the records' TTL says:
+ * 5,000 ms, up to a quarter shorter; after a failure sooner.
+ *
+ * An answer with addresses is taken at its word. One that fails keeps the instances of before, and so does one
+ * that says there is no such name or no address, however authoritative: a cluster's name server that has just
+ * started says the same of every name, and connections tell whether the instances of before are still there.
  */
 export function dnsResolver(name: string, contract: Contract, logger: Logger, everyMs = 5_000): Resolver {
   const { template, server } = parseDnsName(name);
   const lookUp = server === undefined ? bySystem : byServer(server);
   const watches = new Map<string, NameWatch>();
+  let closed = false;
   return {
     watch(service, listener) {
       const address = template.replaceAll('{workload}', workloadOf(contract, service) ?? service);
+      if (closed) return () => undefined;
       const watch = watches.get(address) ?? new NameWatch(address, lookUp, everyMs, logger);
       watches.set(address, watch);
-      return watch.add(listener);
+      const leave = watch.add(listener);
+      return () => {
+        leave();
+        if (!watch.idle || watches.get(address) !== watch) return;
+        watch.close();
+        watches.delete(address);
+      };
     },
     status() {
       const faults = [...watches.values()].map(({ fault }) => fault).filter((fault) => fault !== '');
       return { connected: faults.length === 0, detail: faults.join('; ') };
     },
-    close: async () => watches.forEach((watch) => watch.close()),
+    async close() {
+      closed = true;
+      for (const watch of watches.values()) watch.close();
+    },
   };
 }
 
@@ -56,19 +72,23 @@ function parseDnsName(name: string): DnsName {
 class NameWatch {
   /** Why the last look-up failed; '' if it did not. */
   fault = '';
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners: Listeners<readonly Instance[]>;
   readonly #stop = new AbortController();
   #instances: readonly Instance[] = [];
 
   constructor(address: string, lookUp: LookUp, everyMs: number, logger: Logger) {
+    this.#listeners = new Listeners(logger);
     const colon = address.lastIndexOf(':');
     void this.#run(address.slice(0, colon), address.slice(colon), lookUp, everyMs, logger);
   }
 
-  add(listener: Listener): () => void {
-    this.#listeners.add(listener);
-    if (this.#instances.length > 0) listener(this.#instances);
-    return () => this.#listeners.delete(listener);
+  /** Whether nobody follows it. */
+  get idle(): boolean {
+    return this.#listeners.size === 0;
+  }
+
+  add(listener: (instances: readonly Instance[]) => void): () => void {
+    return this.#listeners.add(listener, this.#instances.length > 0 ? this.#instances : undefined);
   }
 
   close(): void {
@@ -78,25 +98,29 @@ class NameWatch {
 
   async #run(host: string, port: string, lookUp: LookUp, everyMs: number, logger: Logger): Promise<void> {
     const { signal } = this.#stop;
-    while (!signal.aborted) {
+    for (let failures = 0; !signal.aborted;) {
       try {
         const found = await lookUp(host);
         if (this.fault !== '') logger.info({ host }, 'DNS answers again');
         this.fault = '';
-        this.#tell(found.map((ip) => (isIP(ip) === 6 ? `[${ip}]${port}` : `${ip}${port}`)).sort());
+        failures = 0;
+        const addresses = found.map((ip) => (isIP(ip) === 6 ? `[${ip}]${port}` : `${ip}${port}`));
+        this.#tell([...new Set(addresses)].sort());
       } catch (error) {
         if (this.fault === '' && !signal.aborted)
           logger.warn({ err: error, host }, 'DNS fails: the last known instances stay in use');
         this.fault = (error as Error).message;
+        failures += 1;
       }
-      await delay(everyMs, undefined, { signal, ref: false }).catch(closed);
+      const pauseMs = failures === 0 ? jitteredMs(everyMs) : Math.min(everyMs, backoffMs(failures));
+      await delay(pauseMs, undefined, { signal, ref: false }).catch(ended);
     }
   }
 
   #tell(addresses: readonly string[]): void {
     if (addresses.join() === this.#instances.map(({ address }) => address).join()) return;
     this.#instances = addresses.map(instanceAt);
-    for (const listener of this.#listeners) listener(this.#instances);
+    this.#listeners.tell(this.#instances);
   }
 }
 
@@ -125,4 +149,4 @@ function noneOf(error: NodeJS.ErrnoException): readonly string[] {
 }
 
 /** A pause that `close` ended early: the loop sees that for itself. */
-const closed = () => undefined;
+const ended = () => undefined;

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { Contract } from '../contract.ts';
 import { isAddress } from './instance-codec.ts';
 import type { Instance, Resolver } from './registry.ts';
@@ -7,24 +6,25 @@ import type { Instance, Resolver } from './registry.ts';
 export type AddressList = ReadonlyMap<string, readonly string[]>;
 
 /**
- * Reads `name=host:port|host:port;name=…`, given inline or in a file (there also one entry a line), where
- * a name is a gRPC service or a workload. Throws when it is neither a readable file nor such a list.
+ * Reads `name=host:port|host:port;name=…`, or one entry a line, where a name is a gRPC service or a workload.
+ * Throws when it is no such list, names nothing, or names something twice.
  */
 export function parseAddressList(text: string): AddressList {
-  const content = text.includes('=') ? text : readFileSync(text, 'utf8');
-  const entries = content.split(/[;\n]/).filter((line) => line.trim() !== '');
-  return new Map(
-    entries.map((entry) => {
-      const [name = '', list = ''] = entry.split('=').map((part) => part.trim());
-      const addresses = list.split('|').map((address) => address.trim());
-      if (name === '' || !addresses.every(isAddress))
-        throw new Error(`${entry} is no name=host:port|host:port`);
-      return [name, addresses];
-    }),
-  );
+  const entries = text.split(/[;\n]/).filter((line) => line.trim() !== '');
+  const lists = new Map<string, readonly string[]>();
+  for (const entry of entries) {
+    const [name = '', list = ''] = entry.split('=').map((part) => part.trim());
+    const addresses = list.split('|').map((address) => address.trim());
+    if (name === '' || !addresses.every(isAddress))
+      throw new Error(`${entry} is no name=host:port|host:port`);
+    if (lists.has(name)) throw new Error(`${name} is listed twice`);
+    lists.set(name, [...new Set(addresses)]);
+  }
+  if (lists.size === 0) throw new Error('lists nothing');
+  return lists;
 }
 
-/** A resolver whose instances are listed in its configuration, and never change. */
+/** A resolver whose instances are listed in its configuration, and never change. A service that is not listed has none. */
 export function staticResolver(list: AddressList, contract: Contract): Resolver {
   return {
     watch(service, listener) {
@@ -36,7 +36,8 @@ export function staticResolver(list: AddressList, contract: Contract): Resolver 
   };
 }
 
-function addressesOf(list: AddressList, contract: Contract, service: string): readonly string[] {
+/** The addresses of a service: its own, else those of its workload; none where the list has neither. */
+export function addressesOf(list: AddressList, contract: Contract, service: string): readonly string[] {
   return list.get(service) ?? list.get(workloadOf(contract, service) ?? '') ?? [];
 }
 

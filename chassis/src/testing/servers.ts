@@ -40,8 +40,22 @@ interface Server {
 export interface EtcdServer extends Server {
   /** As REGISTRY takes it. */
   readonly url: string;
+  /** `http://host:port`, where `/health` and `/metrics` are. */
+  readonly metricsUrl: string;
   /** Starts it again on the same port, with its data or, if `empty`, without; ends it first if it runs. */
   restart(options?: { readonly empty?: boolean }): Promise<void>;
+}
+
+export interface EtcdOptions extends ServerOptions {
+  readonly peerPort?: number;
+  /** Default: 127.0.0.1. */
+  readonly host?: string;
+  /** Its name, and all members of its cluster as etcd's `--initial-cluster` takes them. Default: alone. */
+  readonly member?: { readonly name: string; readonly cluster: string };
+  /** PEM files: it serves clients over TLS alone, and asks them for a certificate of this authority. */
+  readonly tls?: { readonly caFile: string; readonly certFile: string; readonly keyFile: string };
+  /** The beginning of its command line, such as `ip netns exec name`. */
+  readonly through?: readonly string[];
 }
 
 export interface DatabaseServer extends Server {
@@ -54,15 +68,26 @@ export interface DatabaseServer extends Server {
 }
 
 /** Starts etcd on loopback and waits until it serves. Throws with its last log lines if it does not. */
-export async function startEtcd(
-  options: ServerOptions & { readonly peerPort?: number } = {},
-): Promise<EtcdServer> {
-  const command = requireBinary('etcd-server', 'etcd');
+export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdServer> {
+  const { host = loopback, tls, through = [] } = options;
+  const [command = '', ...before] = [...through, requireBinary('etcd-server', 'etcd')];
   const folder = await dataFolder(options.dataDir);
   const data = join(folder.path, 'etcd');
   const port = options.port ?? (await getPort({ host: loopback }));
-  const client = `http://${loopback}:${port}`;
-  const peer = `http://${loopback}:${options.peerPort ?? (await getPort({ host: loopback }))}`;
+  const client = `${tls === undefined ? 'http' : 'https'}://${host}:${port}`;
+  const peer = `http://${host}:${options.peerPort ?? (await getPort({ host: loopback }))}`;
+  const { name, cluster } = options.member ?? { name: 'weft', cluster: `weft=${peer}` };
+  const metricsUrl = tls === undefined ? client : `http://${host}:${await getPort({ host: loopback })}`;
+  const secure =
+    tls === undefined
+      ? []
+      : [
+          `--cert-file=${tls.certFile}`,
+          `--key-file=${tls.keyFile}`,
+          `--trusted-ca-file=${tls.caFile}`,
+          '--client-cert-auth',
+          `--listen-metrics-urls=${metricsUrl}`,
+        ];
   // etcd reads every flag from ETCD_* too.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ETCD_')));
   const launch = async () => {
@@ -70,13 +95,15 @@ export async function startEtcd(
       name: 'etcd',
       command,
       args: [
-        '--name=weft',
+        ...before,
+        `--name=${name}`,
         `--data-dir=${data}`,
         `--listen-client-urls=${client}`,
         `--advertise-client-urls=${client}`,
         `--listen-peer-urls=${peer}`,
         `--initial-advertise-peer-urls=${peer}`,
-        `--initial-cluster=weft=${peer}`,
+        `--initial-cluster=${cluster}`,
+        ...secure,
         '--logger=zap',
         '--log-level=warn',
       ],
@@ -86,11 +113,12 @@ export async function startEtcd(
       detached: options.detached ?? false,
       ...folder.temporary,
     });
-    return ready(server, () => etcdAnswers(client), options.onStart);
+    return ready(server, () => etcdAnswers(metricsUrl), options.onStart);
   };
   let server = await launch();
   return {
-    url: `etcd://${loopback}:${port}`,
+    url: `${tls === undefined ? 'etcd' : 'etcds'}://${host}:${port}`,
+    metricsUrl,
     port,
     get pid() {
       return server.pid;

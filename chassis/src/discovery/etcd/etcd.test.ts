@@ -1,24 +1,23 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createLogger } from '../../logger.ts';
+import { viewEtcd, type EtcdView } from '../../testing/etcd-view.ts';
 import { startEtcd, type EtcdServer } from '../../testing/servers.ts';
 import { eventually } from '../../testing/eventually.ts';
 import type { Instance, Registration, Resolver } from '../registry.ts';
-import { etcdClient, parseEtcdUrl } from './client.ts';
 import { etcdRegistry, etcdResolver } from './etcd.ts';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const service = 'test.Echo';
 const leaseS = 2;
-const cacheDir = mkdtempSync(join(tmpdir(), 'weft-cache-'));
+const prefix = '/weft/services/';
 let etcd: EtcdServer;
+let view: EtcdView;
 let open: { registrations: Registration[]; resolvers: Resolver[] } = { registrations: [], resolvers: [] };
 
 beforeAll(async () => {
   etcd = await startEtcd();
+  view = viewEtcd(etcd.url);
 });
 
 afterEach(async () => {
@@ -28,8 +27,8 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
+  view.close();
   await etcd.stop();
-  rmSync(cacheDir, { recursive: true });
 });
 
 function instance(id: string): Instance {
@@ -46,7 +45,7 @@ function register(id: string): Registration {
 }
 
 /** Follows a service: all lists that a client was told. */
-function follow(options: { cacheDir?: string; graceMs?: number } = {}) {
+function follow(options: { graceMs?: number } = {}) {
   const resolver = etcdResolver(etcd.url, { logger, graceMs: 60_000, ...options });
   open.resolvers.push(resolver);
   const told: string[][] = [];
@@ -84,14 +83,12 @@ test('the names of all services are told, those of new ones at once, and none is
 
 test('a value that cannot be read is skipped', async () => {
   const { last } = follow();
-  const { prefix, hosts } = parseEtcdUrl(etcd.url);
-  const client = etcdClient({ prefix, hosts });
+  const { client } = view;
   await client.put(`${prefix}${service}/bad`).value('{"address": 5}');
   await client.put(`${prefix}${service}/worse`).value('no JSON');
   register('c');
   await eventually(() => expect(last()).toEqual(['c']));
   await client.delete().prefix(prefix);
-  client.close();
 });
 
 test('etcd away for longer than the lease: nobody is forgotten, and all register again', async () => {
@@ -114,8 +111,7 @@ test('etcd away for longer than the lease: nobody is forgotten, and all register
 test('etcd started empty: all are back in it by themselves, and changes are heard again', async () => {
   const { told, last } = follow();
   // Far ahead of what the empty one will count from.
-  const { prefix, hosts } = parseEtcdUrl(etcd.url);
-  const client = etcdClient({ prefix, hosts });
+  const { client } = view;
   for (let i = 0; i < 50; i += 1) await client.put('elsewhere').value(String(i));
   register('a');
   const second = register('b');
@@ -129,24 +125,20 @@ test('etcd started empty: all are back in it by themselves, and changes are hear
   for (const list of told.slice(before)) expect(list).toEqual(expect.arrayContaining(['a', 'b']));
   await second.deregister();
   await eventually(() => expect(last()).toEqual(['a', 'c']));
-  client.close();
 });
 
 test('keys that somebody deleted are put again', async () => {
   register('a');
-  const { prefix, hosts } = parseEtcdUrl(etcd.url);
-  const client = etcdClient({ prefix, hosts });
+  const { client } = view;
   const keys = async () => (await client.getAll().prefix(prefix).keys()).length;
   await eventually(async () => expect(await keys()).toBe(2));
   await client.delete().prefix(prefix);
   await eventually(async () => expect(await keys()).toBe(2));
-  client.close();
 });
 
 test('an instance whose lease ended stays while it is the last, and goes when another has come', async () => {
   const { last } = follow({ graceMs: 0 });
-  const { prefix, hosts } = parseEtcdUrl(etcd.url);
-  const client = etcdClient({ prefix, hosts });
+  const { client } = view;
   const key = `${prefix}${service}/dead`;
   await client.put(key).value(JSON.stringify({ address: '127.0.0.1:9' }));
   await eventually(() => expect(last()).toEqual(['dead']));
@@ -155,17 +147,4 @@ test('an instance whose lease ended stays while it is the last, and goes when an
   register('alive');
   await eventually(() => expect(live.last()).toEqual(['alive']));
   await eventually(() => expect(last()).toEqual(['alive']));
-  client.close();
-});
-
-test('the last list is kept on disk for a start without etcd', async () => {
-  const first = follow({ cacheDir });
-  register('a');
-  await eventually(() => expect(first.last()).toEqual(['a']));
-  await first.resolver.close();
-  const away = etcdResolver('etcd://127.0.0.1:1', { logger, cacheDir });
-  open.resolvers.push(away);
-  const told: string[] = [];
-  away.watch(service, (instances) => told.push(...instances.map(({ id }) => id)));
-  expect(told).toEqual(['a']);
 });
