@@ -50,7 +50,7 @@ function bindParameter(
   const path = resolve(request.type, name, options.maxDepth);
   if (typeof path === 'string') {
     if (path === '' && options.unknownParameters === 'ignore') return;
-    throw new FieldFault(name.slice(0, 100), path === '' ? 'is no parameter of this method' : path);
+    throw new FieldFault(name.slice(0, 100) || '""', path === '' ? 'is no parameter of this method' : path);
   }
   if (path[0] === options.bodyField) return;
   let draft = request;

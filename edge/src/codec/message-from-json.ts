@@ -149,7 +149,7 @@ export class JsonReader {
 }
 
 /** A member's name, an item's index, or what is always in brackets: the key of a map, `@type`. */
-export type Step = string | number | { readonly key: string };
+type Step = string | number | { readonly key: string };
 
 function written(prefix: string, path: readonly Step[]): string {
   let text = prefix;

@@ -92,7 +92,7 @@ function float(type: ScalarType, json: Json): number {
 }
 
 /** Standard or URL-safe base64, with or without padding, as ProtoJSON accepts it. */
-export function bytesFromBase64(text: string): Uint8Array {
+function bytesFromBase64(text: string): Uint8Array {
   const digits = text.replace(/={1,2}$/, '');
   const padding = text.length - digits.length;
   if (!/^[A-Za-z0-9+/_-]*$/.test(digits) || digits.length % 4 === 1 || (padding > 0 && text.length % 4 !== 0))

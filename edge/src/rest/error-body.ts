@@ -142,7 +142,7 @@ function renamed(message: string, details: readonly ErrorDetail[], request: Desc
 }
 
 /** `items[0].unit_price` as `items[0].unitPrice`: by the descriptor where it knows the field, else by the rule. */
-export function jsonPath(type: DescMessage, path: string): string {
+function jsonPath(type: DescMessage, path: string): string {
   let current: DescMessage | undefined = type;
   return path.replace(/\[[^\]]*\]|[A-Za-z_]\w*/g, (part) => {
     if (part.startsWith('[')) return part;

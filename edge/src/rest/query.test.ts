@@ -97,6 +97,7 @@ test.each<[string, string, string]>([
     `${'inner.parent.'.repeat(60)}anInt32=1`,
     `${'inner.parent.'.repeat(60).slice(0, 100)}: is nested deeper than ${limits.jsonDepth} levels`,
   ],
+  ['no name at all', '=x', '"": is no parameter of this method'],
   ['no integer', 'anInt32=x', 'anInt32: must be an integer'],
   ['hexadecimal', 'anInt32=0x10', 'anInt32: must be an integer'],
   ['no value where one must be', 'anInt32=', 'anInt32: must be an integer'],

@@ -9,7 +9,7 @@ const gzipAsync = promisify<Uint8Array, object, Buffer>(gzipCallback);
 const gzipFromBytes = 1024;
 
 /** The content codings that are spoken, as a client is told of them. */
-export const encodings = 'gzip, identity';
+const encodings = 'gzip, identity';
 
 /** Whether messages come compressed. Throws UNIMPLEMENTED for a coding that is not spoken, and names those that are. */
 export function isGzip(encoding: string | undefined): boolean {

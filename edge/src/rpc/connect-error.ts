@@ -3,7 +3,7 @@ import type { RpcError } from './rpc-error.ts';
 import { unpadded } from './metadata.ts';
 
 /** A code as Connect spells it: `not_found`, and `canceled` with one l. */
-export function connectCode(code: CodeName): string {
+function connectCode(code: CodeName): string {
   return code === 'CANCELLED' ? 'canceled' : code.toLowerCase();
 }
 
