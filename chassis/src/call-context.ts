@@ -4,6 +4,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 export interface User {
   readonly id: string;
   readonly roles: readonly string[];
+  /** The session that the token belongs to (`sid`), if it says so. */
+  readonly sessionId?: string;
 }
 
 /** What is known of the call that is being served. */

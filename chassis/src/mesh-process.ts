@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import type { JSONWebKeySet } from 'jose';
 import { startAdminServer, type AdminServer } from './admin-server.ts';
 import { grpcConnect } from './client/grpc-connection.ts';
 import { createMesh, type Mesh } from './client/mesh.ts';
@@ -9,11 +8,11 @@ import { openDiscovery, type Discovery } from './discovery/discovery.ts';
 import { openPort, StartError } from './lifecycle.ts';
 import { loadContract } from './load-contract.ts';
 import type { Logger } from './logger.ts';
-import { openTokenVerifier, readMeshIdentity, registryState } from './process-parts.ts';
-import type { TokenVerifier } from './server/tokens.ts';
+import { openMeshIdentity, registryState } from './process-parts.ts';
 import type { meshSchema } from './service-config.ts';
 import type { Telemetry } from './telemetry.ts';
-import type { TlsIdentity } from './tls.ts';
+import type { TlsSource } from './tls-source.ts';
+import { openUserTokens, type TokenSources, type UserTokens } from './user-tokens.ts';
 
 export type MeshConfig = ConfigOf<typeof meshSchema> & {
   /** Of a process that registers, milliseconds. */
@@ -23,15 +22,13 @@ export type MeshConfig = ConfigOf<typeof meshSchema> & {
 /** What a service has of the mesh. */
 export interface MeshProcess {
   readonly contract: Contract;
-  readonly tls: TlsIdentity;
+  /** Who this process is; follows the files. */
+  readonly tls: TlsSource;
   readonly admin: AdminServer;
   readonly discovery: Discovery;
   readonly mesh: Mesh;
-  /**
-   * A verifier of user tokens: with the given keys, else with those that TOKEN_KEYS names. Undefined
-   * where TOKEN_ISSUER and TOKEN_AUDIENCE are not set; throws where only some of them are.
-   */
-  tokenVerifier(keys?: () => Promise<JSONWebKeySet>): TokenVerifier | undefined;
+  /** A verifier of user tokens (openUserTokens). Its state is part of /readyz; it ends with the process. */
+  userTokens(own?: TokenSources): UserTokens | undefined;
   /** Closes connections, discovery, telemetry and the admin server, in this order. */
   close(): Promise<void>;
 }
@@ -47,7 +44,7 @@ export async function openMeshProcess(
   workload: string,
 ): Promise<MeshProcess> {
   const contract = readContract(config.descriptors);
-  const tls = readMeshIdentity(config, config.trustDomain, workload);
+  const tls = openMeshIdentity(config, config.trustDomain, logger, workload);
   const discovery = open(config, contract, logger);
   const { adminHost: host, adminPort: port } = config;
   const admin = await openPort('ADMIN_PORT', port, () =>
@@ -60,14 +57,21 @@ export async function openMeshProcess(
     logger,
   });
   admin.addDependency(registryState(discovery.resolver));
+  let tokens: UserTokens | undefined;
   return {
     contract,
     tls,
     admin,
     discovery,
     mesh,
-    tokenVerifier: (keys) => openTokenVerifier(config, mesh, logger, keys),
+    userTokens(own) {
+      tokens = openUserTokens(config, mesh, logger, own);
+      for (const dependency of tokens?.dependencies ?? []) admin.addDependency(dependency);
+      return tokens;
+    },
     async close() {
+      tokens?.close();
+      tls.close();
       await mesh.close();
       await discovery.resolver.close();
       await telemetry.shutdown();

@@ -31,6 +31,11 @@ export const processSchema = {
     form: 'https URL|method',
     about: 'where their signing keys are: a JWK Set, or a method that answers one as google.api.HttpBody',
   }),
+  tokenRevocations: env.string('TOKEN_REVOCATIONS', {
+    optional: true,
+    form: 'method',
+    about: 'who tells of sessions that were ended: a method that streams weft.v1.Revocations',
+  }),
   instanceId: env.string('INSTANCE_ID', {
     default: randomUUID(),
     form: 'id',

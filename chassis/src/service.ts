@@ -1,4 +1,3 @@
-import type { JSONWebKeySet } from 'jose';
 import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dependency } from './admin-server.ts';
@@ -16,6 +15,7 @@ import { createSaga, type Saga } from './saga/saga.ts';
 import type { Implementation } from './server/implement.ts';
 import { createServer, type GrpcServer } from './server/server.ts';
 import type { TokenVerifier } from './server/tokens.ts';
+import type { TokenSources } from './user-tokens.ts';
 import { databaseSchema, serviceSchema } from './service-config.ts';
 import { startTelemetry } from './telemetry.ts';
 
@@ -45,8 +45,11 @@ export interface Background {
 /** A service, built. */
 export interface Built {
   readonly services: readonly Implementation[];
-  /** The keys that user tokens are verified with. Only the service that issues them sets this; others use TOKEN_KEYS. */
-  readonly keys?: () => Promise<JSONWebKeySet>;
+  /**
+   * What user tokens are verified with. Only the service that issues them sets this; others use TOKEN_KEYS and
+   * TOKEN_REVOCATIONS.
+   */
+  readonly tokens?: TokenSources;
   readonly background?: readonly Background[];
 }
 
@@ -76,6 +79,8 @@ const hearMs = 150;
 /** So long may calls in flight take once the service drains. */
 const drainMs = 12_000;
 const stopMs = 5_000;
+/** A new instance waits so long for what tokens are verified with, then serves those who need no user. */
+const tokensMs = 5_000;
 
 /**
  * Runs a service from its environment until SIGTERM or SIGINT, then drains and exits. Resolves once
@@ -138,7 +143,7 @@ async function start<DB>(
       return { database, saga };
     });
     const { services, background = [] } = built;
-    const tokens = member.tokenVerifier(built.keys);
+    const tokens = member.userTokens(built.tokens);
     requireTokens(contract, services, tokens);
 
     const server = createServer({
@@ -157,6 +162,7 @@ async function start<DB>(
     );
     saga?.run();
     for (const one of background) one.start();
+    await tokens?.ready(tokensMs);
     server.setServing(true);
     admin.setPhase('serving');
     const address = advertised(config, port, member);

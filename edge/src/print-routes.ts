@@ -40,7 +40,8 @@ async function schemaOf(config: EdgeConfig): Promise<{ schema: Schema; missing: 
   }
   // Verifies nothing, but says that users are told apart.
   const tokens = config.tokenIssuer === undefined ? undefined : { verify: () => Promise.reject(new Error()) };
-  const edge = await openEdge({ ...config, limits: config, logger, tokens, security: readSecurity(config) });
+  const security = readSecurity(config, logger);
+  const edge = await openEdge({ ...config, limits: config, logger, tokens, security });
   const timeout = Promise.withResolvers<void>();
   const timer = setTimeout(timeout.resolve, learnMs);
   await Promise.race([edge.settled, timeout.promise]);

@@ -2,8 +2,9 @@ import { startAdminServer, type AdminServer, type Dependency } from '@weft/chass
 import { ConfigError, describeConfig } from '@weft/chassis/config';
 import { onShutdown, openPort, startOrExit } from '@weft/chassis/lifecycle';
 import { createLogger } from '@weft/chassis/logger';
-import { openTokenVerifier, registryState } from '@weft/chassis/process-parts';
+import { registryState } from '@weft/chassis/process-parts';
 import { startTelemetry } from '@weft/chassis/telemetry';
+import { openUserTokens, type UserTokens } from '@weft/chassis/user-tokens';
 import { edgeSchema, type EdgeConfig } from './config.ts';
 import { parseCommandLine, readConfig } from './flags.ts';
 import { help, version } from './help.ts';
@@ -15,6 +16,8 @@ import { readSecurity } from './security.ts';
 const name = 'edge';
 /** So long may requests in flight take once the edge drains. */
 const drainMs = 15_000;
+/** So long does a new edge wait for what tokens are verified with, before it says that it is ready. */
+const tokensMs = 5_000;
 /** Where the admin port is unless it is said, and unless another process has it. */
 const usualAdminPort = 9080;
 
@@ -47,13 +50,14 @@ async function serve(config: EdgeConfig): Promise<void> {
     const telemetry = startTelemetry(name, config.instanceId, config, logger);
     const admin = await openAdmin(config, telemetry.metrics);
     const listed = new Set<string>();
+    let tokens: UserTokens | undefined;
     const edge = await openEdge({
       ...config,
       limits: config,
       tls: clientTls(config),
       logger,
-      security: readSecurity(config),
-      tokens: (mesh) => openTokenVerifier(config, mesh, logger),
+      security: readSecurity(config, logger),
+      tokens: (mesh) => (tokens = openUserTokens(config, mesh, logger)),
       onSchema(schema) {
         logger.info({ routes: schema.routes.list.length, rpcs: schema.rpcs.size }, 'schema');
         for (const service of servicesForClients(schema).filter((one) => !listed.has(one))) {
@@ -64,14 +68,17 @@ async function serve(config: EdgeConfig): Promise<void> {
     });
     admin.addDependency(schemaState(edge));
     admin.addDependency(registryState(edge.resolver));
+    for (const dependency of tokens?.dependencies ?? []) admin.addDependency(dependency);
     const port = await openPort('HTTP_PORT', config.httpPort, () =>
       edge.listen(config.httpHost, config.httpPort),
     );
+    await tokens?.ready(tokensMs);
     admin.setPhase('serving');
     logger.info({ port, admin: admin.port, routes: edge.schema.routes.list.length }, 'serving');
     onShutdown(logger, async () => {
       admin.setPhase('draining');
       await edge.drain(drainMs, config.drainDelayMs);
+      tokens?.close();
       await edge.close();
       await telemetry.shutdown();
       await admin.close();

@@ -1,23 +1,25 @@
 import {
   Channel,
   connectivityState,
-  credentials,
   Metadata,
   status as grpcStatus,
   type ChannelCredentials,
   type StatusObject,
 } from '@grpc/grpc-js';
 import { isIPv4 } from 'node:net';
-import { createSecureContext } from 'node:tls';
 import { ServiceError } from '../errors.ts';
 import { fromStatus } from '../rpc-status.ts';
-import { workloadOf, type TlsIdentity } from '../tls.ts';
+import type { TlsSource } from '../tls-source.ts';
+import type { TlsIdentity } from '../tls.ts';
 import { asBuffer } from './as-buffer.ts';
 import type { Attempt, AttemptBase, Connect, Connection, StreamingAttempt } from './connection.ts';
 import { sendRequests } from './grpc-requests.ts';
 import { GrpcStream } from './grpc-stream.ts';
+import { MeshChannelCredentials } from './mesh-credentials.ts';
+import { meshTls } from './mesh-tls.ts';
 import type { StreamResult, UnaryResult } from './mesh.ts';
 import { toGrpcMetadata } from './metadata-pairs.ts';
+import { renewed } from './renewed-connection.ts';
 import { connectionLost, notSent } from './retry.ts';
 
 const maxMessageBytes = 4 * 1024 * 1024;
@@ -52,20 +54,16 @@ export interface Running {
 }
 
 /** Connections over grpc-js, one channel each, with mutual TLS 1.3. `trustDomain`: default `weft.local`. */
-export function grpcConnect(tls: TlsIdentity, trustDomain = 'weft.local'): Connect {
-  const { ca, cert, key } = tls;
-  const context = createSecureContext({ ca, cert, key, minVersion: 'TLSv1.3' });
-  const forWorkload = (workload: string | undefined): ChannelCredentials =>
-    credentials.createFromSecureContext(context, {
-      // The name in the certificate is the workload's, not the host's (SPIFFE).
-      checkServerIdentity: (host, { subjectaltname }) => {
-        const found = workloadOf(subjectaltname, trustDomain);
-        if (found !== undefined && (workload === undefined || found === workload)) return undefined;
-        return new Error(`${host} is ${found ?? 'no workload of the mesh'}, not ${workload ?? 'one'}`);
-      },
-    });
-  return (address, workload, onChange) =>
-    new GrpcConnection(address, workload ?? 'mesh', forWorkload(workload), onChange);
+export function grpcConnect(tls: TlsIdentity | TlsSource, trustDomain = 'weft.local'): Connect {
+  const mesh = meshTls(tls, trustDomain);
+  const connect: Connect = (address, workload, onChange) =>
+    new GrpcConnection(
+      address,
+      workload ?? 'mesh',
+      new MeshChannelCredentials(mesh, address, workload),
+      onChange,
+    );
+  return renewed(connect, mesh.source);
 }
 
 class GrpcConnection implements Connection {

@@ -1,3 +1,4 @@
+import { tlsSource } from '../tls-source.ts';
 import type { Attempt, Connect, Connection, StreamingAttempt } from './connection.ts';
 import type { Http2Call } from './http2-call.ts';
 import { dialers, type Dialer, type Http2Security } from './http2-security.ts';
@@ -6,6 +7,7 @@ import { Http2StreamCall } from './http2-stream.ts';
 import { Http2Transport, type TransportTimes } from './http2-transport.ts';
 import { Http2Unary } from './http2-unary.ts';
 import type { StreamResult, UnaryResult } from './mesh.ts';
+import { renewed } from './renewed-connection.ts';
 
 const firstBackoffMs = 100;
 const longestBackoffMs = 2_000;
@@ -31,7 +33,9 @@ export function http2Connect(security: Http2Security, options: Http2Options = {}
   const { connectMs = 10_000, keepaliveMs = 60_000, keepaliveTimeoutMs = 10_000 } = options;
   const dialer = dialers(security);
   const times = { connectMs, keepalive: { timeMs: keepaliveMs, timeoutMs: keepaliveTimeoutMs } };
-  return (address, workload, onChange) => new Http2Connection(dialer(address, workload), times, onChange);
+  const connect: Connect = (address, workload, onChange) =>
+    new Http2Connection(dialer(address, workload), times, onChange);
+  return security.kind === 'mesh' ? renewed(connect, tlsSource(security.tls)) : connect;
 }
 
 /**

@@ -1,6 +1,8 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
-import { workloadOf, type TlsIdentity } from '../tls.ts';
+import type { TlsSource } from '../tls-source.ts';
+import type { TlsIdentity } from '../tls.ts';
+import { meshTls, type MeshTls } from './mesh-tls.ts';
 
 /** How an upstream proves who it is, and whether this side does. */
 export type Http2Security =
@@ -9,7 +11,7 @@ export type Http2Security =
   /** The upstream by its host's name. `ca`: PEM of the authorities to trust. Default: those of Node. */
   | { readonly kind: 'tls'; readonly ca?: Buffer }
   /** Both, as workloads of the mesh over TLS 1.3 (SPIFFE). `trustDomain`: default `weft.local`. */
-  | { readonly kind: 'mesh'; readonly tls: TlsIdentity; readonly trustDomain?: string };
+  | { readonly kind: 'mesh'; readonly tls: TlsIdentity | TlsSource; readonly trustDomain?: string };
 
 /** How to reach one instance. */
 export interface Dialer {
@@ -32,13 +34,11 @@ export function dialers(security: Http2Security): (address: string, workload: st
       return (address) => ({ scheme: 'https', authority: address, dial: () => dialTls(address, context) });
     }
     case 'mesh': {
-      const { tls, trustDomain = 'weft.local' } = security;
-      const { ca, cert, key } = tls;
-      const context = createSecureContext({ ca, cert, key, minVersion: 'TLSv1.3' });
+      const tls = meshTls(security.tls, security.trustDomain ?? 'weft.local');
       return (address, workload) => ({
         scheme: 'https',
         authority: workload ?? 'mesh',
-        dial: () => dialWorkload(address, context, workload, trustDomain),
+        dial: () => dialWorkload(address, tls, workload),
       });
     }
   }
@@ -51,24 +51,15 @@ function dialTls(address: string, secureContext: SecureContext): Socket {
   return connectTls({ host, port, servername, secureContext, ALPNProtocols: ['h2'] });
 }
 
-function dialWorkload(
-  address: string,
-  secureContext: SecureContext,
-  workload: string | undefined,
-  trustDomain: string,
-): Socket {
-  return connectTls({
+function dialWorkload(address: string, tls: MeshTls, workload: string | undefined): Socket {
+  const socket = connectTls({
     ...hostAndPort(address),
     servername: workload ?? 'mesh',
-    secureContext,
+    secureContext: tls.context(),
     ALPNProtocols: ['h2'],
-    // The name in the certificate is the workload's, not the host's (SPIFFE).
-    checkServerIdentity: (host, { subjectaltname }) => {
-      const found = workloadOf(subjectaltname, trustDomain);
-      if (found !== undefined && (workload === undefined || found === workload)) return undefined;
-      return new Error(`${host} is ${found ?? 'no workload of the mesh'}, not ${workload ?? 'one'}`);
-    },
+    checkServerIdentity: tls.checkServer(workload),
   });
+  return socket.once('error', (error) => tls.failed(address, error));
 }
 
 /** Of `host:port` or `[IPv6]:port`. */

@@ -80,7 +80,7 @@ export function identity(trustDomain: string, tokens: TokenVerifier | undefined)
     return found;
   };
   return async (call, next) => {
-    const caller = callerOf(call.certificate());
+    const caller = callerOf(call.peer.names());
     if (caller === undefined)
       throw new ServiceError(
         'UNAUTHENTICATED',

@@ -1,21 +1,37 @@
 import { ServerCredentials } from '@grpc/grpc-js';
+import { constants } from 'node:crypto';
 import type { ServerHttp2Session } from 'node:http2';
-import type { TLSSocket } from 'node:tls';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import type { TlsSource } from '../tls-source.ts';
 import type { TlsIdentity } from '../tls.ts';
 
-/** TLS 1.3 with a client certificate of the mesh's authority: a connection without one is refused. */
+const version = { minVersion: 'TLSv1.3' } as const;
+
+/**
+ * TLS 1.3 with a client certificate of the mesh's authority: a connection without one is refused. New
+ * connections are taken with the identity that there is then. Sessions are not resumed: a ticket would stand
+ * for a certificate that nobody looks at again.
+ */
 export class MeshServerCredentials extends ServerCredentials {
-  constructor({ ca, cert, key }: TlsIdentity) {
-    const version = { minVersion: 'TLSv1.3' } as const;
-    super(
-      { requestCert: true, rejectUnauthorized: true, ...version },
-      { ca, cert: [cert], key: [key], ...version },
-    );
+  readonly #unfollow: () => void;
+
+  constructor(tls: TlsSource) {
+    super({ requestCert: true, rejectUnauthorized: true, ...version }, contextOf(tls.current()));
+    this.#unfollow = tls.onChange(() => this.updateSecureContextOptions(contextOf(tls.current())));
+  }
+
+  /** From now on the identity stays as it is. */
+  close(): void {
+    this.#unfollow();
   }
 
   override _equals(other: ServerCredentials): boolean {
     return this === other;
   }
+}
+
+function contextOf({ ca, cert, key }: TlsIdentity): SecureContextOptions {
+  return { ca, cert: [cert], key: [key], secureOptions: constants.SSL_OP_NO_TICKET, ...version };
 }
 
 /** What grpc-js offers of a call's peer. Reading the certificate anew costs about 50 µs. */
@@ -36,7 +52,7 @@ export function peerNames(call: PeerOfCall): string | undefined {
   return found;
 }
 
-/** grpc-js has the session in private fields; where they are not as in 1.14, the slow way is taken. */
-function sessionOf(call: PeerOfCall): ServerHttp2Session | undefined {
+/** The connection of a call. grpc-js has it in private fields; undefined where they are not as in 1.14. */
+export function sessionOf(call: object): ServerHttp2Session | undefined {
   return (call as { call?: { stream?: { session?: ServerHttp2Session } } }).call?.stream?.session;
 }

@@ -26,6 +26,14 @@ export interface Wire {
   end(error: ServiceError | undefined): void;
 }
 
+/** The other side of a call's connection. */
+export interface Peer {
+  /** The alternative names in its certificate; undefined where there are none. */
+  names(): string | undefined;
+  /** The same object for all calls of one connection. */
+  connection(): object | undefined;
+}
+
 /** A call on its way through the chain; handlers see it as their CallContext. */
 export class ServedCall implements CallContext, Entrant {
   readonly method: ServedMethod;
@@ -33,8 +41,8 @@ export class ServedCall implements CallContext, Entrant {
   /** The encoded request, or the requests of a stream. */
   readonly request: Buffer | AsyncIterable<Buffer>;
   readonly wire: Wire;
-  /** The caller's certificate, read when it is asked for. */
-  readonly certificate: () => string | undefined;
+  /** Who called, on which connection. */
+  readonly peer: Peer;
   /** When it came: what it waits for its turn is part of how long it takes. */
   readonly arrivedAt = performance.now();
   slotSince: number | undefined;
@@ -58,13 +66,13 @@ export class ServedCall implements CallContext, Entrant {
     request: Buffer | AsyncIterable<Buffer>,
     wire: Wire,
     deadline: Date | number,
-    certificate: () => string | undefined,
+    peer: Peer,
   ) {
     this.method = method;
     this.metadata = metadata;
     this.request = request;
     this.wire = wire;
-    this.certificate = certificate;
+    this.peer = peer;
     this.deadlineMs = deadline === Infinity ? undefined : Number(deadline);
   }
 

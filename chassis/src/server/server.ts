@@ -2,10 +2,12 @@ import { Server } from '@grpc/grpc-js';
 import type { Contract, Priority } from '../contract.ts';
 import { ServiceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { tlsSource, type TlsSource } from '../tls-source.ts';
 import type { TlsIdentity } from '../tls.ts';
 import { Baseline } from './admission/baseline.ts';
 import { createServing } from './admission/serving.ts';
 import { chain, handle } from './chain.ts';
+import { createConnections } from './connections.ts';
 import { createHealth } from './health.ts';
 import type { Implementation } from './implement.ts';
 import { access, deadline, errors, identity, log } from './interceptors.ts';
@@ -13,7 +15,7 @@ import { MeshServerCredentials } from './peer.ts';
 import { createReflection } from './reflection.ts';
 import type { ServedCall, ServedMethod } from './served-call.ts';
 import { telemetry } from './telemetry.ts';
-import type { TokenVerifier } from './tokens.ts';
+import { sessionRevoked, type TokenVerifier } from './tokens.ts';
 import { streamHandler, unaryHandler } from './wire.ts';
 
 const maxMessageBytes = 4 * 1024 * 1024;
@@ -23,7 +25,8 @@ export interface GrpcServerOptions {
   readonly workload: string;
   readonly contract: Contract;
   readonly services: readonly Implementation[];
-  readonly tls: TlsIdentity;
+  /** One that changes is followed, without a call being lost. */
+  readonly tls: TlsIdentity | TlsSource;
   readonly trustDomain: string;
   /** Without one no user is ever known. */
   readonly tokens?: TokenVerifier | undefined;
@@ -32,6 +35,10 @@ export interface GrpcServerOptions {
   readonly maxConcurrentCalls?: number | undefined;
   /** Streams open at once, above which more are refused. Default 10,000. */
   readonly maxConcurrentStreams?: number | undefined;
+  /** A connection is ended at this age, give or take a tenth. Default: 2 h. */
+  readonly maxConnectionAgeMs?: number | undefined;
+  /** So long may calls take on a connection that is being ended. Default: 30,000 ms. */
+  readonly connectionGraceMs?: number | undefined;
 }
 
 export interface GrpcServer {
@@ -54,6 +61,7 @@ export interface GrpcServer {
  */
 export function createServer(options: GrpcServerOptions): GrpcServer {
   const { workload, contract, services, logger } = options;
+  const tls = tlsSource(options.tls);
   const run = chain(
     [telemetry(), log(logger), errors, deadline, identity(options.trustDomain, options.tokens), access],
     handle,
@@ -65,6 +73,24 @@ export function createServer(options: GrpcServerOptions): GrpcServer {
     maxCalls: options.maxConcurrentCalls,
     maxStreams: options.maxConcurrentStreams,
   });
+  const streams = function* () {
+    for (const call of serving.calls) if (call.method.responseStream) yield call;
+  };
+  const connections = createConnections({
+    tls,
+    trustDomain: options.trustDomain,
+    maxAgeMs: options.maxConnectionAgeMs,
+    graceMs: options.connectionGraceMs,
+    endStreams(session) {
+      for (const call of streams()) if (call.peer.connection() === session) call.abort(drainingError());
+    },
+  });
+  options.tokens?.onRevoked?.((sessionIds) => {
+    for (const call of streams())
+      if (call.user?.sessionId !== undefined && sessionIds.has(call.user.sessionId))
+        call.abort(sessionRevoked());
+  });
+  const credentials = new MeshServerCredentials(tls);
   const names = services.map((implementation) => implementation.service);
   const health = createHealth(names);
   const server = new Server({
@@ -90,19 +116,23 @@ export function createServer(options: GrpcServerOptions): GrpcServer {
     listen: (host, port) =>
       new Promise((resolve, reject) => {
         const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-        server.bindAsync(address, new MeshServerCredentials(options.tls), (error, bound) =>
-          error === null ? resolve(bound) : reject(error),
-        );
+        server.bindAsync(address, credentials, (error, bound) => {
+          if (error !== null) return reject(error);
+          connections.watch(server);
+          resolve(bound);
+        });
       }),
     async drain(graceMs) {
       const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       const end = (call: ServedCall) => call.abort(drainingError());
-      for (const call of serving.calls) if (call.method.responseStream) end(call);
+      for (const call of streams()) end(call);
       if (!(await within(closed, graceMs))) {
         for (const call of serving.calls) end(call);
         if (!(await within(closed, 500))) server.forceShutdown();
       }
       serving.close();
+      connections.close();
+      credentials.close();
     },
   };
 }

@@ -10,6 +10,8 @@ export interface SigningKeys {
   readonly choose: JWTVerifyGetKey;
   /** Fetches them again, in the background, once they are old. To be called often; it costs nothing. */
   refresh(): void;
+  /** Fetches them unless they are known, whatever the cooldown says. Rejects where that fails. */
+  prepare(): Promise<void>;
 }
 
 export interface SigningKeysOptions {
@@ -57,6 +59,9 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
 
   return {
     refresh,
+    async prepare() {
+      if (choose === undefined) await fetchNow();
+    },
     async choose(header, token) {
       if (choose === undefined) {
         // A source that is away is not asked once for each token that comes.

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { errors, jwtVerify, type JSONWebKeySet, type JWTPayload } from 'jose';
 import type { User } from '../call-context.ts';
 import { ServiceError } from '../errors.ts';
+import type { RevokedSessions } from './revocations.ts';
 import { createSigningKeys } from './signing-keys.ts';
 
 /** No key of ours signs with anything else; `none` and the symmetric ones above all. */
@@ -17,10 +18,18 @@ export interface VerifiedUser extends User {
 export interface TokenVerifier {
   /**
    * Verifies a user's access token (JWT) and returns who it names. Throws a ServiceError:
-   * UNAUTHENTICATED with reason TOKEN_EXPIRED or TOKEN_INVALID, UNAVAILABLE with reason
+   * UNAUTHENTICATED with reason TOKEN_EXPIRED, TOKEN_INVALID or SESSION_REVOKED, UNAVAILABLE with reason
    * KEYS_UNAVAILABLE while no signing keys could be fetched yet.
    */
   verify(token: string): Promise<VerifiedUser>;
+  /** Calls `listener` with the sessions that are revoked from now on. Absent: none ever is. */
+  onRevoked?(listener: (sessionIds: ReadonlySet<string>) => void): void;
+}
+
+/** A verifier whose keys can be fetched before the first token comes. */
+export interface PreparedVerifier extends TokenVerifier {
+  /** Fetches the keys unless they are known. Rejects where they cannot be had. */
+  prepare(): Promise<void>;
 }
 
 export interface TokenVerifierOptions {
@@ -28,6 +37,8 @@ export interface TokenVerifierOptions {
   readonly audience: string;
   /** Fetches the signing keys. */
   readonly keys: () => Promise<JSONWebKeySet>;
+  /** The sessions whose tokens are refused (their claim `sid`). Default: none. */
+  readonly revoked?: RevokedSessions | undefined;
   /** Verified tokens that are remembered until they expire: those used last. Default 10,000. */
   readonly cacheSize?: number;
   /** The shortest time between two fetches that unknown key ids cause. Default 10,000 ms. */
@@ -46,9 +57,10 @@ interface Remembered {
  * A verifier of user tokens: signature (ES256, RS256 or EdDSA), issuer, audience, `exp`, `nbf`. One
  * verification costs some 100 µs, so verified tokens are remembered by their SHA-256 until they expire, or
  * until the key that verified them is no longer in the set, which is how all tokens of a key are revoked.
+ * Whether its session is revoked is looked at for each call anew.
  */
-export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
-  const { issuer, audience, cacheSize = 10_000 } = options;
+export function createTokenVerifier(options: TokenVerifierOptions): PreparedVerifier {
+  const { issuer, audience, revoked, cacheSize = 10_000 } = options;
   const verified = new Map<string, Remembered>();
   let removals = 0;
   const keys = createSigningKeys({
@@ -77,34 +89,43 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     }
   }
 
+  async function userOfToken(token: string): Promise<VerifiedUser> {
+    if (token.length > longestToken) throw invalid(undefined);
+    keys.refresh();
+    const digest = hash('sha256', token, 'base64');
+    const known = verified.get(digest);
+    if (known !== undefined) {
+      verified.delete(digest);
+      if (known.user.expiresAtMs + clockToleranceS * 1000 <= Date.now()) throw expired(undefined);
+      // Behind all others: what was not used for the longest time is in front, and goes first.
+      verified.set(digest, known);
+      return known.user;
+    }
+    const before = removals;
+    const fresh = await verifyAnew(token);
+    // Not remembered when a key went meanwhile: it may have been this one.
+    if (removals === before) verified.set(digest, fresh);
+    if (verified.size > cacheSize) verified.delete(verified.keys().next().value ?? '');
+    return fresh.user;
+  }
+
   return {
     async verify(token) {
-      if (token.length > longestToken) throw invalid(undefined);
-      keys.refresh();
-      const digest = hash('sha256', token, 'base64');
-      const known = verified.get(digest);
-      if (known !== undefined) {
-        verified.delete(digest);
-        if (known.user.expiresAtMs + clockToleranceS * 1000 <= Date.now()) throw expired(undefined);
-        // Behind all others: what was not used for the longest time is in front, and goes first.
-        verified.set(digest, known);
-        return known.user;
-      }
-      const before = removals;
-      const fresh = await verifyAnew(token);
-      // Not remembered when a key went meanwhile: it may have been this one.
-      if (removals === before) verified.set(digest, fresh);
-      if (verified.size > cacheSize) verified.delete(verified.keys().next().value ?? '');
-      return fresh.user;
+      const user = await userOfToken(token);
+      if (user.sessionId !== undefined && revoked?.has(user.sessionId) === true) throw sessionRevoked();
+      return user;
     },
+    prepare: () => keys.prepare(),
+    onRevoked: (listener) => revoked?.onRevoked(listener),
   };
 }
 
 function userOf(payload: JWTPayload): VerifiedUser {
-  const { sub, exp, roles = [] } = payload as JWTPayload & { roles?: unknown };
+  const { sub, exp, roles = [], sid } = payload as JWTPayload & { roles?: unknown; sid?: unknown };
   if (sub === undefined || sub === '' || exp === undefined) throw invalid(undefined);
   if (!Array.isArray(roles) || !roles.every((role) => typeof role === 'string')) throw invalid(undefined);
-  return { id: sub, roles, expiresAtMs: exp * 1000 };
+  if (sid !== undefined && typeof sid !== 'string') throw invalid(undefined);
+  return { id: sub, roles, expiresAtMs: exp * 1000, ...(sid === undefined ? {} : { sessionId: sid }) };
 }
 
 function asServiceError(error: unknown): unknown {
@@ -119,4 +140,9 @@ function invalid(cause: unknown): ServiceError {
 
 function expired(cause: unknown): ServiceError {
   return new ServiceError('UNAUTHENTICATED', 'TOKEN_EXPIRED', 'the access token has expired', { cause });
+}
+
+/** Of a session that was ended: signing in again helps. */
+export function sessionRevoked(): ServiceError {
+  return new ServiceError('UNAUTHENTICATED', 'SESSION_REVOKED', 'this session is over; sign in again');
 }

@@ -7,9 +7,9 @@ import type {
 } from '@grpc/grpc-js';
 import { once } from 'node:events';
 import { toStatus } from '../rpc-status.ts';
-import { peerNames } from './peer.ts';
+import { peerNames, sessionOf } from './peer.ts';
 import { refusalStatus } from './admission/refusal.ts';
-import { ServedCall, type ServedMethod, type Wire } from './served-call.ts';
+import { ServedCall, type Peer, type ServedMethod, type Wire } from './served-call.ts';
 
 /** Takes a call that has come. */
 export type Serve = (call: ServedCall) => void;
@@ -27,7 +27,7 @@ export function unaryHandler(method: ServedMethod, domain: string, serve: Serve)
       request,
       unaryWire(callback, domain),
       call.getDeadline(),
-      () => peerNames(call),
+      peerOf(call),
     );
     call.on('cancelled', () => served.lost());
     serve(served);
@@ -44,11 +44,16 @@ export function streamHandler(method: ServedMethod, domain: string, serve: Serve
       request,
       streamWire(call, domain),
       call.getDeadline(),
-      () => peerNames(call),
+      peerOf(call),
     );
     call.on('cancelled', () => served.lost());
     serve(served);
   };
+}
+
+/** Read when it is asked for. */
+function peerOf(call: Unary | Stream): Peer {
+  return { names: () => peerNames(call), connection: () => sessionOf(call) };
 }
 
 function unaryWire(callback: sendUnaryData<Buffer>, domain: string): Wire {

@@ -13,6 +13,7 @@ import { openDiscovery } from '../discovery/discovery.ts';
 import { loadContract } from '../load-contract.ts';
 import { createLogger } from '../logger.ts';
 import { createSaga } from '../saga/saga.ts';
+import { followRevocations } from '../server/revocations.ts';
 import { createServer } from '../server/server.ts';
 import { createTokenVerifier } from '../server/tokens.ts';
 import type { Built, DataServiceOptions, Parts, PlainServiceOptions } from '../service.ts';
@@ -89,7 +90,9 @@ export async function startTestMesh(): Promise<TestMesh> {
         throw error;
       },
     );
-    if (built.keys !== undefined) issuers.push(built.keys);
+    const { tokens: own } = built;
+    if (own !== undefined) issuers.push(own.keys);
+    const revoked = own?.revocations && followRevocations(own.revocations, logger);
     const allKeys = async () => {
       const sets = await Promise.all(issuers.map((each) => each()));
       return { keys: [...keys, ...sets.flatMap((set) => set.keys)] };
@@ -100,7 +103,7 @@ export async function startTestMesh(): Promise<TestMesh> {
       services: built.services,
       tls,
       trustDomain: 'weft.local',
-      tokens: createTokenVerifier({ issuer, audience, keys: allKeys, keyCooldownMs: 0 }),
+      tokens: createTokenVerifier({ issuer, audience, keys: allKeys, revoked, keyCooldownMs: 0 }),
       logger,
     });
     const port = await server.listen(host, 0);
@@ -122,6 +125,7 @@ export async function startTestMesh(): Promise<TestMesh> {
     while (!registration?.status().registered) await new Promise((resolve) => setTimeout(resolve, 5));
     return async () => {
       await registration?.deregister();
+      revoked?.close();
       await Promise.all((built.background ?? []).map((each) => each.stop()));
       await server.drain(500);
       await stop?.();

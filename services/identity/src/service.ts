@@ -12,6 +12,7 @@ import { createKeyRing } from './key-ring.ts';
 import { keyService } from './key-service.ts';
 import { migrations } from './migrations/index.ts';
 import { createPasswordHasher } from './password.ts';
+import { createRevocationFeed } from './revocation-feed.ts';
 import { sessionCleanup } from './session-cleanup.ts';
 import { sessionService } from './session-service.ts';
 import type { Tables } from './tables.ts';
@@ -36,24 +37,28 @@ async function build(parts: DataParts<Tables, typeof config>): Promise<Built> {
   const hasher = createPasswordHasher();
   await ensureFirstAdmin(database, hasher, logger, { email: rest.adminEmail, password: rest.adminPassword });
   const accessTokens = createAccessTokens(ring, { issuer: rest.tokenIssuer, audience: rest.tokenAudience });
+  const feed = createRevocationFeed(database, logger);
   const successorKeys = encryption.derive('refresh token successor');
   return {
     services: [
       implement(AccountServiceService, accountService(database, hasher)),
       implement(
         SessionServiceService,
-        sessionService({ database, hasher, accessTokens, successorKeys, logger }),
+        sessionService({ database, hasher, accessTokens, successorKeys, feed, logger }),
       ),
-      implement(KeyServiceService, keyService(ring)),
+      implement(KeyServiceService, keyService(ring, feed)),
       implement(WalletServiceService, walletService(database, saga)),
     ],
-    // Asked again when a token names a key that is not known: another instance may just have made it.
-    keys: async () => {
-      await ring
-        .refresh()
-        .catch((err: unknown) => logger.warn({ err }, 'the signing keys could not be read'));
-      return ring.keySet();
+    tokens: {
+      // Asked again when a token names a key that is not known: another instance may just have made it.
+      keys: async () => {
+        await ring
+          .refresh()
+          .catch((err: unknown) => logger.warn({ err }, 'the signing keys could not be read'));
+        return ring.keySet();
+      },
+      revocations: feed.watch,
     },
-    background: [ring.background, sessionCleanup(database, logger)],
+    background: [ring.background, feed.background, sessionCleanup(database, logger)],
   };
 }

@@ -74,14 +74,15 @@ export async function rotate(
   await insertToken(tx, sessionId, change.next, change.now);
 }
 
-/** Ends a session that is not over yet. */
-export async function endSession(tx: Tx, sessionId: string, now: Date): Promise<void> {
-  await tx
+/** Ends a session; whether it was not over yet. */
+export async function endSession(tx: Tx, sessionId: string, now: Date): Promise<boolean> {
+  const { numUpdatedRows } = await tx
     .updateTable('session')
     .set({ expires_at: now })
     .where('id', '=', uuidToBytes(sessionId))
     .where('expires_at', '>', now)
-    .execute();
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
 }
 
 /** Deletes a batch of sessions and refresh tokens that ended before `time`; whether there may be more. */

@@ -7,6 +7,9 @@ export interface Tables {
   refresh_token: RefreshTokenTable;
   signing_key: SigningKeyTable;
   rotation_lock: { id: number };
+  revocation: RevocationTable;
+  revocation_head: { id: number; sequence: string };
+  sign_in_attempt: SignInAttemptTable;
   wallet: WalletTable;
   ledger: LedgerTable;
 }
@@ -43,6 +46,18 @@ export interface SigningKeyTable {
   public_jwk: string;
   sealed_private_key: Buffer;
   signs_from: Date;
+}
+
+export interface RevocationTable {
+  sequence: string;
+  session_id: Buffer;
+  until: Date;
+}
+
+export interface SignInAttemptTable {
+  address_hash: Buffer;
+  failures: number;
+  last_at: Date;
 }
 
 export interface WalletTable {
