@@ -9,8 +9,10 @@ import {
   type Kysely,
 } from 'kysely';
 import { createPool, type Pool, type PoolConnection } from 'mysql2';
+import { ServiceError } from '../errors.ts';
 import { Connection } from './connection.ts';
 import { Unavailable, unavailable } from './database-errors.ts';
+import { observeConnections, type PoolState } from './pool-metrics.ts';
 import { timeLimit, withTimeout } from './time-limit.ts';
 
 /** See DatabaseOptions for units and defaults. */
@@ -39,10 +41,13 @@ class BoundedDriver implements Driver {
   readonly #attributes: Attributes;
   readonly #pool: Pool;
   readonly #connections = new WeakMap<PoolConnection, Connection>();
+  readonly #state: PoolState = { used: 0, waiting: 0, givenUp: 0 };
+  readonly #unobserve: () => void;
 
   constructor(url: URL, limits: PoolLimits, attributes: Attributes) {
     this.#limits = limits;
     this.#attributes = attributes;
+    this.#unobserve = observeConnections(this.#state, limits.connections, url.pathname.slice(1));
     this.#pool = createPool({
       uri: url.href,
       connectionLimit: limits.connections,
@@ -68,11 +73,12 @@ class BoundedDriver implements Driver {
 
   async acquireConnection(): Promise<Connection> {
     const connection = await this.#acquire();
+    this.#state.used += 1;
     try {
       await connection.prepare();
       return connection;
     } catch (error) {
-      connection.release();
+      this.#release(connection);
       throw error;
     }
   }
@@ -90,10 +96,16 @@ class BoundedDriver implements Driver {
   }
 
   async releaseConnection(connection: Connection): Promise<void> {
+    this.#release(connection);
+  }
+
+  #release(connection: Connection): void {
+    this.#state.used -= 1;
     connection.release();
   }
 
   async destroy(): Promise<void> {
+    this.#unobserve();
     const ended = Promise.withResolvers<void>();
     this.#pool.end(() => ended.resolve());
     // A frozen server never acknowledges the farewell.
@@ -108,10 +120,17 @@ class BoundedDriver implements Driver {
       else if (givenUp) raw.release();
       else acquired.resolve(raw);
     });
-    const raw = await withTimeout(acquired.promise, timeLimit(this.#limits.acquireTimeoutMs), () => {
+    this.#state.waiting += 1;
+    const limit = timeLimit(this.#limits.acquireTimeoutMs);
+    const raw = await withTimeout(acquired.promise, limit, () => {
       givenUp = true;
       throw unavailable(Unavailable.busy);
-    });
+    })
+      .catch((error: unknown) => {
+        if (error instanceof ServiceError && error.reason === Unavailable.busy) this.#state.givenUp += 1;
+        throw error;
+      })
+      .finally(() => (this.#state.waiting -= 1));
     const known = this.#connections.get(raw);
     if (known !== undefined) return known;
     const connection = new Connection(raw, this.#attributes, this.#limits.statementTimeoutMs);

@@ -1,5 +1,6 @@
 import { metrics, SpanKind, SpanStatusCode, trace, type Attributes } from '@opentelemetry/api';
 import type { ServiceError } from '../errors.ts';
+import { querySummary, verbOf } from './query-summary.ts';
 import type { Statement } from './statement.ts';
 
 const tracer = trace.getTracer('@weft/chassis');
@@ -46,11 +47,13 @@ export async function inStatementSpan<T>(
 }
 
 function startStatement(attributes: Attributes, operation: string, statements: readonly Statement[]) {
-  return tracer.startSpan(operation, {
+  const summary = summaryOf(statements);
+  return tracer.startSpan(summary, {
     kind: SpanKind.CLIENT,
     attributes: {
       ...attributes,
       'db.operation.name': operation,
+      'db.query.summary': summary,
       'db.query.text': statements.map(({ sql }) => sql).join('; '),
       ...(statements.length > 1 ? { 'db.operation.batch.size': statements.length } : {}),
     },
@@ -90,10 +93,19 @@ function makeHistogram() {
   });
 }
 
+/** That of the statement; `BATCH` and what all of several have in common. */
 function operationName(statements: readonly Statement[]): string {
-  const [first, ...rest] = statements;
-  if (first === undefined || rest.length > 0) return 'BATCH';
-  return (/^\s*\(?\s*([a-z]+)/i.exec(first.sql)?.[1] ?? 'statement').toUpperCase();
+  const verbs = new Set(statements.map(({ sql }) => verbOf(sql)));
+  const [verb = '', ...others] = verbs;
+  if (statements.length === 1) return verb;
+  return others.length === 0 ? `BATCH ${verb}` : 'BATCH';
+}
+
+function summaryOf(statements: readonly Statement[]): string {
+  return statements
+    .map(({ sql }) => querySummary(sql))
+    .join('; ')
+    .slice(0, 255);
 }
 
 function errorAttributes(error: unknown): Attributes {

@@ -9,6 +9,7 @@ function get() {
   return (instruments ??= {
     deliveries: meter().createCounter('weft.saga.deliveries', {
       description: 'Attempts to deliver a message of a saga, by result.',
+      unit: '{message}',
     }),
     age: meter().createHistogram('weft.saga.delivery.age', {
       description: 'From a message being queued to its delivery.',
@@ -17,8 +18,12 @@ function get() {
     }),
     received: meter().createCounter('weft.saga.received', {
       description: 'Messages of a saga that arrived, by what was done about them.',
+      unit: '{message}',
     }),
-    alarms: meter().createCounter('weft.saga.alarms', { description: 'What a person has to look at.' }),
+    alarms: meter().createCounter('weft.saga.alarms', {
+      description: 'What a person has to look at.',
+      unit: '{alarm}',
+    }),
   });
 }
 
@@ -32,14 +37,20 @@ export function countReceived(step: string, kind: string, action: string): void 
   get().received.add(1, { step, kind, action });
 }
 
-export function countAlarm(kind: string): void {
+/** What a person has to look at: a message given up for now, one that no state allows, a saga nobody knows. */
+const alarmKinds = ['parked', 'impossible-message', 'unknown-saga'] as const;
+
+export function countAlarm(kind: (typeof alarmKinds)[number]): void {
   get().alarms.add(1, { kind });
 }
 
 /** Publishes the outbox's depth and the age of its oldest row, by target and state; answers how to stop. */
 export function observeOutbox(on: Executor, onError: (error: unknown) => void): () => void {
+  // There from the start: the first alarm is a change that a rate sees.
+  for (const kind of alarmKinds) get().alarms.add(0, { kind });
   const depth = meter().createObservableGauge('weft.saga.outbox.depth', {
     description: 'Messages not delivered yet.',
+    unit: '{message}',
   });
   const age = meter().createObservableGauge('weft.saga.outbox.age', {
     description: 'Age of the oldest message not delivered yet.',
