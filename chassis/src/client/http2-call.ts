@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import type { ServiceError } from '../errors.ts';
 import { errorCodes, StreamFault } from '../http2/frames.ts';
 import type { Headers } from '../http2/header-block.ts';
 import type { ClientSession } from '../http2/session.ts';

@@ -41,6 +41,13 @@ export class MessageReader {
     return this.#bytes;
   }
 
+  /** The memory that this takes, with what lies beside those bytes. */
+  get heldBytes(): number {
+    let held = 0;
+    for (const memory of new Set(this.#chunks.map(({ buffer }) => buffer))) held += memory.byteLength;
+    return held;
+  }
+
   clear(): void {
     this.#chunks = [];
     this.#bytes = 0;

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { frameHeadBytes, writeFrameHead } from './frames.ts';
 
-const slabBytes = 64 * 1024;
+const slabBytes = 16 * 1024;
 /** What is longer is not copied. */
 const longestCopied = 4 * 1024;
 /** What may be waiting for the end of a turn, beside requests. */
