@@ -74,14 +74,6 @@ export function createHandler(options: HandlerOptions): Handle {
     await target.serve();
   }
 
-  async function run(exchange: Exchange, gone: AbortController): Promise<void> {
-    try {
-      await answer(exchange, gone);
-    } catch (error) {
-      fail(exchange, error, options);
-    }
-  }
-
   return (request, response) => {
     const observed = observe(request);
     const gone = new AbortController();
@@ -106,7 +98,7 @@ export function createHandler(options: HandlerOptions): Handle {
         status: response.headersSent ? response.statusCode : 499,
       });
     });
-    void run(exchange, gone);
+    answer(exchange, gone).catch((error: unknown) => fail(exchange, error, options));
   };
 }
 

@@ -114,17 +114,27 @@ async function attempts<T>(
   let unsent = 0;
   pool.budget.deposit();
   for (;;) {
-    if (plan.signals.some((signal) => signal.aborted)) throw cancelled();
+    for (const signal of plan.signals) if (signal.aborted) throw cancelled();
     const endpoint = pool.pick(tried ?? noneTried) ?? (await pool.whenReady(patienceMs(plan), plan.signals));
     const metadata = plan.metadata();
     observed.inject(metadata);
+    const startedAt = performance.now();
+    // With requests of its own, the instance does not decide alone how long it takes.
+    const elapsedMs = () => (requests === undefined ? performance.now() - startedAt : undefined);
+    endpoint.inFlight += 1;
     try {
-      return await tryOn(pool, endpoint, metadata, attempt, requests === undefined);
+      const result = await attempt(endpoint, metadata);
+      attempted(pool, endpoint, 'OK', elapsedMs());
+      return result;
     } catch (error) {
+      const left = !neverLeft(error);
+      // One that went away is not to be set aside when it comes back, as it has done nothing wrong.
+      const code = left || endpoint.ready ? codeOf(error) : undefined;
+      attempted(pool, endpoint, code, left ? elapsedMs() : undefined);
       if (!(error instanceof ServiceError)) throw error;
       tried ??= new Set();
       tried.add(endpoint);
-      if (neverLeft(error) && unsent < mostUnsent && requests?.pulled !== true) {
+      if (!left && unsent < mostUnsent && requests?.pulled !== true) {
         unsent += 1;
         continue;
       }
@@ -138,32 +148,15 @@ async function attempts<T>(
   }
 }
 
-async function tryOn<T>(
+/** An attempt is through. Its outcome and how long it took: undefined where they say nothing of the instance. */
+function attempted(
   pool: Pool,
   endpoint: Endpoint,
-  metadata: Parameters<Try<T>>[1],
-  attempt: Try<T>,
-  /** Whether the instance alone decides how long it takes. */
-  timed: boolean,
-): Promise<T> {
-  const startedAt = performance.now();
-  const observe = (code: CodeName | 'OK', measured: boolean): void => {
-    const ms = measured ? performance.now() - startedAt : undefined;
-    if (endpoint.observe(ms, code)) pool.eject(endpoint);
-  };
-  endpoint.inFlight += 1;
-  try {
-    const result = await attempt(endpoint, metadata);
-    observe('OK', timed);
-    return result;
-  } catch (error) {
-    // One that went away is not to be set aside when it comes back, as it has done nothing wrong.
-    const unsent = neverLeft(error);
-    if (!unsent || endpoint.ready) observe(codeOf(error), timed && !unsent);
-    throw error;
-  } finally {
-    endpoint.inFlight -= 1;
-  }
+  code: CodeName | 'OK' | undefined,
+  ms: number | undefined,
+): void {
+  if (code !== undefined && endpoint.observe(ms, code)) pool.eject(endpoint);
+  endpoint.inFlight -= 1;
 }
 
 /** Waiting for an instance ends a little before the deadline, so that the caller still hears why. */

@@ -56,7 +56,8 @@ export function createRequestObserver(inFlight: () => number): (request: Incomin
     const parent = propagation.extract(context.active(), request.headers);
     const span = tracer.startSpan(method.name, method.spanOptions, parent);
     return {
-      context: trace.setSpan(parent, span),
+      // Where nothing is recorded and the client has a trace, the span is that of the client again.
+      context: span.spanContext() === trace.getSpanContext(parent) ? parent : trace.setSpan(parent, span),
       ended: (outcome) => {
         const attributes = attributesOf(method, outcome);
         duration.record((performance.now() - startedAt) / 1000, attributes);

@@ -93,10 +93,10 @@ export class Rest implements Protocol {
     }
   }
 
-  async #answer(exchange: Exchange, route: Route, result: UnaryResult): Promise<void> {
+  #answer(exchange: Exchange, route: Route, result: UnaryResult): Promise<void> {
     const { stripped } = exchange.pass;
     const { contentType, data } = answerBody(exchange.schema.printer, route, result.message);
-    await sendAnswer(
+    return sendAnswer(
       exchange,
       {
         headers: headersOf(exchange, result.headers),
