@@ -2,7 +2,7 @@
 # ETCD_PORT, ETCD_PEER_PORT, DATABASE_PORT; ETCD_URL and DATABASE_ADMIN_URL for servers that run already;
 # WEFT_FOLDER (.weft) for a second system beside the first.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean call load demo new-service test prove polyrepo-check check generate build format docs bench
+.PHONY: help up down status logs clean call fault load demo new-service test prove polyrepo-check check generate build format docs bench
 
 WEFT := sh tools/bootstrap.sh
 # A program of node_modules, under the right Node.
@@ -36,6 +36,9 @@ call: export DATA := $(value DATA)
 call: export TOKEN := $(value TOKEN)
 call: ## calls a method over mutual TLS: METHOD=package.Service/Method DATA='{…}' [TOKEN=…] [SERVICE=…]
 	@$(WEFT) call
+
+fault: ## calls go wrong on demand: SERVICE=catalog METHOD=GetProduct DELAY_MS=200 ERROR=UNAVAILABLE RATE=0.3; CLEAR=1
+	@$(WEFT) fault
 
 load: ## orders and reads at a steady rate: RATE=50 SECONDS=60
 	@$(WEFT) load

@@ -95,6 +95,10 @@ export const serviceSchema = {
   registryLease: env.duration('REGISTRY_LEASE', { min: 2_000, max: 600_000, default: 10_000 }),
   maxConcurrentCalls: env.integer('MAX_CONCURRENT_CALLS', { min: 1, default: 2_000 }),
   maxConcurrentStreams: env.integer('MAX_CONCURRENT_STREAMS', { min: 1, default: 10_000 }),
+  faults: env.oneOf('FAULTS', ['on', 'off'], {
+    default: 'off',
+    about: 'faults on demand: never in production',
+  }),
 } as const;
 
 /** Variables of a service that keeps data. */

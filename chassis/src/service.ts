@@ -8,6 +8,8 @@ import { openDatabase, type Database } from './data/database.ts';
 import { migrate, type Migration } from './data/migrations.ts';
 import { isAddress } from './discovery/instance-codec.ts';
 import type { Registration } from './discovery/registry.ts';
+import { injectFaults } from './faults/inject.ts';
+import { openFaults } from './faults/open-faults.ts';
 import { onShutdown, openPort, StartError, startOrExit } from './lifecycle.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { openMeshProcess, type MeshProcess } from './mesh-process.ts';
@@ -145,6 +147,8 @@ async function start<DB>(
     const { services, background = [] } = built;
     const tokens = member.userTokens(built.tokens);
     requireTokens(contract, services, tokens);
+    const faults = openFaults(config, name, logger);
+    if (faults !== undefined) admin.addDependency(faults.dependency);
 
     const server = createServer({
       workload: name,
@@ -156,6 +160,7 @@ async function start<DB>(
       logger,
       maxConcurrentCalls: config.maxConcurrentCalls,
       maxConcurrentStreams: config.maxConcurrentStreams,
+      faults: faults && injectFaults(faults),
     });
     const port = await openPort('GRPC_PORT', config.grpcPort, () =>
       server.listen(config.grpcHost, config.grpcPort),
@@ -169,7 +174,7 @@ async function start<DB>(
     const registration = register(member, config, address, services);
     if (registration !== undefined) admin.addDependency(registrationState(registration));
     logger.info({ address, admin: admin.port, services: services.map((one) => one.service) }, 'serving');
-    onShutdown(logger, () => stop({ member, server, registration, saga, background, database }));
+    onShutdown(logger, () => stop({ member, server, registration, saga, background, database, faults }));
   });
 }
 
@@ -266,15 +271,25 @@ interface Running {
   readonly saga: { stop(timeoutMs?: number): Promise<void> } | undefined;
   readonly background: readonly Background[];
   readonly database: { close(): Promise<void> } | undefined;
+  readonly faults: { close(): void } | undefined;
 }
 
 /** Leaves the registry first, serves what is still coming, and closes what the calls needed last. */
-async function stop({ member, server, registration, saga, background, database }: Running): Promise<void> {
+async function stop({
+  member,
+  server,
+  registration,
+  saga,
+  background,
+  database,
+  faults,
+}: Running): Promise<void> {
   member.admin.setPhase('draining');
   server.setServing(false);
   await registration?.deregister();
   await delay(hearMs);
   await server.drain(drainMs);
+  faults?.close();
   await Promise.allSettled([saga?.stop(stopMs), ...background.map((one) => one.stop())]);
   await member.close();
   await database?.close();

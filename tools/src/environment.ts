@@ -39,7 +39,8 @@ export function workloadEnvironment(
     MALLOC_MMAP_THRESHOLD_: '1048576',
     ...(name === 'edge'
       ? { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(ports[port]), DESCRIPTORS: descriptors }
-      : { GRPC_HOST: '127.0.0.1', GRPC_PORT: String(ports[port]) }),
+      : // make fault works on what is started here, which is never production.
+        { GRPC_HOST: '127.0.0.1', GRPC_PORT: String(ports[port]), FAULTS: 'on' }),
     ADMIN_HOST: '127.0.0.1',
     ADMIN_PORT: String(ports[adminPort]),
     REGISTRY: registry,

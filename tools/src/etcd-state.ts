@@ -1,3 +1,5 @@
+import { etcdBase, post, rangeOf, text } from './etcd-gateway.ts';
+
 /** An instance as it stands in etcd. */
 export interface RegisteredInstance {
   readonly service: string;
@@ -15,14 +17,11 @@ const prefix = '/weft/services/';
  * @param registry As REGISTRY takes it: `etcd://host:port[,more]`.
  */
 export async function registeredServices(registry: string): Promise<readonly RegisteredInstance[]> {
-  const base = registry.split(',')[0]?.replace(/^etcd:/, 'http:') ?? registry;
-  // The end of a range over a prefix: the prefix with its last byte one higher.
-  const end = `${prefix.slice(0, -1)}0`;
-  const range = { key: base64(prefix), range_end: base64(end) };
+  const base = etcdBase(registry);
   const { kvs = [] } = await post<{ kvs?: { key: string; value: string; lease?: string }[] }>(
     base,
     'kv/range',
-    range,
+    rangeOf(prefix),
   );
   const leases = new Map<string, Promise<number>>();
   const secondsLeft = (lease: string) => {
@@ -42,16 +41,6 @@ export async function registeredServices(registry: string): Promise<readonly Reg
   );
 }
 
-async function post<T>(base: string, path: string, body: object): Promise<T> {
-  const answer = await fetch(`${base}/v3/${path}`, {
-    method: 'POST',
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(2_000),
-  });
-  if (!answer.ok) throw new Error(`etcd answered HTTP ${answer.status}`);
-  return (await answer.json()) as T;
-}
-
 function addressIn(value: string): string {
   try {
     return String((JSON.parse(value) as { address?: unknown }).address);
@@ -59,6 +48,3 @@ function addressIn(value: string): string {
     return '(unreadable)';
   }
 }
-
-const base64 = (value: string) => Buffer.from(value).toString('base64');
-const text = (value: string) => Buffer.from(value, 'base64').toString();

@@ -1,8 +1,10 @@
+import { describeFault } from '@weft/chassis/faults/fault';
 import pc from 'picocolors';
 import { identityFiles } from './certificates.ts';
 import { containerRuns } from './docker.ts';
 import { registeredServices, type RegisteredInstance } from './etcd-state.ts';
 import { runTool } from './fail.ts';
+import { listFaults } from './faults.ts';
 import { readiness, serves } from './health.ts';
 import { weftFolder } from './paths.ts';
 import { isAlive, Records, type ProcessRecord } from './records.ts';
@@ -11,9 +13,8 @@ import { workloads } from './workloads.ts';
 await runTool(async () => {
   const records = new Records(weftFolder).all();
   if (records.length === 0) process.stdout.write('nothing runs: make up starts it\n');
-  const instances = await instancesIn(
-    records.find(({ name }) => name === 'etcd')?.url ?? process.env['ETCD_URL'],
-  );
+  const registry = records.find(({ name }) => name === 'etcd')?.url ?? process.env['ETCD_URL'];
+  const instances = await instancesIn(registry);
   const rows = await Promise.all(
     records.map((record) => row(record, Array.isArray(instances) ? instances : [])),
   );
@@ -24,6 +25,20 @@ await runTool(async () => {
       [
         ['SERVICE', 'ADDRESS', 'INSTANCE'],
         ...instances.map(({ service, address, id }) => [service, address, id]),
+      ],
+      '\n',
+    );
+  const faults = registry === undefined || typeof instances === 'string' ? [] : await listFaults(registry);
+  if (faults.length > 0)
+    print(
+      [
+        ['FAULT', 'METHOD', 'WHAT', 'ENDS IN'],
+        ...faults.map(({ workload, method, fault }) => [
+          workload,
+          method,
+          describeFault(fault),
+          `${Math.max(0, Math.round((fault.untilMs - Date.now()) / 1_000))} s`,
+        ]),
       ],
       '\n',
     );

@@ -6,7 +6,7 @@ import { tlsSource, type TlsSource } from '../tls-source.ts';
 import type { TlsIdentity } from '../tls.ts';
 import { Baseline } from './admission/baseline.ts';
 import { createServing } from './admission/serving.ts';
-import { chain, handle } from './chain.ts';
+import { chain, handle, type Interceptor } from './chain.ts';
 import { createConnections } from './connections.ts';
 import { createHealth } from './health.ts';
 import type { Implementation } from './implement.ts';
@@ -39,6 +39,8 @@ export interface GrpcServerOptions {
   readonly maxConnectionAgeMs?: number | undefined;
   /** So long may calls take on a connection that is being ended. Default: 30,000 ms. */
   readonly connectionGraceMs?: number | undefined;
+  /** Lets calls go wrong on demand, behind the access rule (injectFaults). */
+  readonly faults?: Interceptor | undefined;
 }
 
 export interface GrpcServer {
@@ -63,7 +65,15 @@ export function createServer(options: GrpcServerOptions): GrpcServer {
   const { workload, contract, services, logger } = options;
   const tls = tlsSource(options.tls);
   const run = chain(
-    [telemetry(), log(logger), errors, deadline, identity(options.trustDomain, options.tokens), access],
+    [
+      telemetry(),
+      log(logger),
+      errors,
+      deadline,
+      identity(options.trustDomain, options.tokens),
+      access,
+      ...(options.faults === undefined ? [] : [options.faults]),
+    ],
     handle,
   );
   const serving = createServing({
