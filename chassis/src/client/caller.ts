@@ -122,6 +122,7 @@ async function attempts<T>(
     // With requests of its own, the instance does not decide alone how long it takes.
     const elapsedMs = () => (requests === undefined ? performance.now() - startedAt : undefined);
     endpoint.inFlight += 1;
+    pool.attempts += 1;
     try {
       const result = await attempt(endpoint, metadata);
       attempted(pool, endpoint, 'OK', elapsedMs());
@@ -139,10 +140,15 @@ async function attempts<T>(
         continue;
       }
       made += 1;
-      if (made >= plan.attempts || !mayRetry(plan.rule, error, made) || !pool.budget.withdraw()) throw error;
+      if (made >= plan.attempts || !mayRetry(plan.rule, error, made)) throw error;
+      if (!pool.budget.withdraw()) {
+        pool.retriesForbidden += 1;
+        throw error;
+      }
       const waitMs = retryDelayMs(error, made, Math.random);
       if (Date.now() + waitMs >= plan.deadlineMs) throw error;
       observed.retried(error.code);
+      pool.retries += 1;
       await pause(waitMs, plan.signals, error);
     }
   }

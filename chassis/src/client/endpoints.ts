@@ -42,6 +42,11 @@ export class Endpoints {
     return pool;
   }
 
+  /** Those of all services that were asked for. */
+  get pools(): Iterable<Pool> {
+    return this.#pools.values();
+  }
+
   close(): void {
     for (const stop of this.#stops) stop();
     for (const { endpoint } of this.#shared.values()) endpoint.connection.close();

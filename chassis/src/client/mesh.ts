@@ -6,6 +6,7 @@ import type { Logger } from '../logger.ts';
 import { createCaller } from './caller.ts';
 import type { Connect } from './connection.ts';
 import { Endpoints } from './endpoints.ts';
+import { observePools } from './pool-metrics.ts';
 import type { MetadataPairs } from './metadata-pairs.ts';
 
 export interface CallOptions {
@@ -93,6 +94,7 @@ export interface MeshOptions {
 /** The mesh as one process sees it: finds instances through `resolver`, connects to them, calls them. */
 export function createMesh(options: MeshOptions): Mesh {
   const endpoints = new Endpoints(options);
+  const unobserve = observePools(() => endpoints.pools);
   const call = createCaller(options.contract, (service) => endpoints.pool(service));
   return {
     unary: call.unary,
@@ -100,6 +102,9 @@ export function createMesh(options: MeshOptions): Mesh {
     clientStream: call.clientStream,
     instances: (service) => endpoints.pool(service).endpoints.map((endpoint) => endpoint.status()),
     prepare: (services) => services.forEach((service) => endpoints.pool(service)),
-    close: async () => endpoints.close(),
+    close: async () => {
+      unobserve();
+      endpoints.close();
+    },
   };
 }

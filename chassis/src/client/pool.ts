@@ -10,6 +10,15 @@ const mostWaiting = 1_000;
 export class Pool {
   readonly service: string;
   readonly budget = new RetryBudget();
+  /** Attempts that were made, the first ones of each call among them. */
+  attempts = 0;
+  /** Attempts that were made again, and those that the budget forbade. */
+  retries = 0;
+  retriesForbidden = 0;
+  /** How often an instance was set aside. */
+  ejections = 0;
+  /** Calls that gave up because no instance became ready. */
+  unserved = 0;
   #endpoints: readonly Endpoint[] = [];
   readonly #waiting = new Set<() => void>();
 
@@ -19,6 +28,11 @@ export class Pool {
 
   get endpoints(): readonly Endpoint[] {
     return this.#endpoints;
+  }
+
+  /** Calls that wait for an instance now. */
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   /** Takes a new list of instances over; `endpointOf` finds or makes their endpoints. */
@@ -66,10 +80,12 @@ export class Pool {
     const ejected = this.#endpoints.filter((other) => other.ejected).length;
     if ((ejected + 1) * 2 > this.#endpoints.length) return false;
     endpoint.eject();
+    this.ejections += 1;
     return true;
   }
 
   #noInstance(): ServiceError {
+    this.unserved += 1;
     const known = this.#endpoints.length;
     const message = `no instance of ${this.service} is ready (${known} known)`;
     return new ServiceError('UNAVAILABLE', 'NO_INSTANCE', message);

@@ -21,12 +21,17 @@ export class RetryBudget {
     this.#tokens = Math.min(most, this.#tokens + sharePerCall);
   }
 
-  /** Whether one more retry fits. */
-  withdraw(): boolean {
+  /** How many retries fit now. */
+  get left(): number {
     const now = this.#now();
     this.#tokens = Math.min(most, this.#tokens + ((now - this.#at) / 1000) * perSecond);
     this.#at = now;
-    if (this.#tokens < 1) return false;
+    return this.#tokens;
+  }
+
+  /** Whether one more retry fits. */
+  withdraw(): boolean {
+    if (this.left < 1) return false;
     this.#tokens -= 1;
     return true;
   }

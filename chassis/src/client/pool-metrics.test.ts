@@ -1,0 +1,77 @@
+import { afterAll, expect, test } from '@jest/globals';
+import { metrics } from '@opentelemetry/api';
+import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
+import { ServiceError } from '../errors.ts';
+import { echoContract } from '../testing/echo.ts';
+import { playMesh } from '../testing/played-mesh.ts';
+
+class Reader extends MetricReader {
+  protected override async onForceFlush(): Promise<void> {}
+  protected override async onShutdown(): Promise<void> {}
+}
+const reader = new Reader();
+metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+afterAll(() => metrics.disable());
+
+const contract = echoContract('test.Echo', { read: { idempotent: true }, write: {} });
+
+/** Each metric's values by their attributes that are not the service's name. */
+async function scrape(): Promise<Record<string, Record<string, unknown>>> {
+  const { resourceMetrics } = await reader.collect();
+  return Object.fromEntries(
+    resourceMetrics.scopeMetrics
+      .flatMap(({ metrics: all }) => all)
+      .map(({ descriptor, dataPoints }) => [
+        descriptor.name.replace('weft.client.', ''),
+        Object.fromEntries(
+          dataPoints.map(({ attributes, value }) => [String(attributes['weft.instance.state'] ?? ''), value]),
+        ),
+      ]),
+  );
+}
+
+test('a pool publishes its attempts, retries, ejections and instances, from 0 on', async () => {
+  const down = () => Promise.reject(new ServiceError('UNAVAILABLE', 'DOWN', 'down'));
+  const { mesh, tell } = playMesh(contract, { a: { unary: down }, b: { unary: down } });
+  mesh.prepare(['test.Echo']);
+  const before = await scrape();
+  expect(before).toMatchObject({
+    attempts: { '': 0 },
+    retries: { '': 0 },
+    'retries.forbidden': { '': 0 },
+    ejections: { '': 0 },
+    unserved: { '': 0 },
+    waiting: { '': 0 },
+    'retry.budget': { '': 10 },
+    instances: { ready: 2, ejected: 0, connecting: 0 },
+  });
+  const read = () => mesh.unary('/test.Echo/read', Buffer.of()).catch(() => undefined);
+  for (let i = 0; i < 10; i += 1) await read();
+  const after = await scrape();
+  expect(after).toMatchObject({ ejections: { '': 1 }, instances: { ready: 1, ejected: 1, connecting: 0 } });
+  const { attempts, retries } = after;
+  expect(Number(attempts?.['']) - Number(retries?.[''])).toBe(10);
+  expect(Number(retries?.[''])).toBeGreaterThanOrEqual(10);
+  expect(Number(after['retries.forbidden']?.[''])).toBeGreaterThan(0);
+  tell([]);
+  await expect(mesh.unary('/test.Echo/write', Buffer.of(), { timeoutMs: 20 })).rejects.toMatchObject({
+    reason: 'NO_INSTANCE',
+  });
+  expect(await scrape()).toMatchObject({
+    unserved: { '': 1 },
+    instances: { ready: 0, ejected: 0, connecting: 0 },
+  });
+  await mesh.close();
+});
+
+test('a thousand instances that come and go are no more series than two', async () => {
+  const { mesh, tell } = playMesh(contract, { a: {} });
+  mesh.prepare(['test.Echo']);
+  const few = JSON.stringify(
+    Object.entries(await scrape()).map(([name, series]) => [name, Object.keys(series)]),
+  );
+  for (let i = 0; i < 1_000; i += 1) tell([`10.0.0.1:${i + 1}`]);
+  const many = Object.entries(await scrape()).map(([name, series]) => [name, Object.keys(series)]);
+  expect(JSON.stringify(many)).toBe(few);
+  await mesh.close();
+});
