@@ -8,38 +8,20 @@ import {
   frameTypes,
   largestWindowBytes,
   goawayPayload,
-  settingIds,
-  settingsFrame,
   StreamFault,
 } from './frames.ts';
-import { longestListBytes } from './header-block.ts';
 import { Incoming, type FrameHandler, type PeerSettings } from './incoming.ts';
 import { Outgoing, type RequestHead } from './outgoing.ts';
+import { clientPreface } from './preface.ts';
+import type { SessionEvents, SessionOptions } from './session-events.ts';
 import { ClientStream, type StreamCarrier, type StreamListener } from './stream.ts';
 
-const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 const none = Buffer.alloc(0);
 const eightBytes = Buffer.alloc(8);
 /** A peer that reads nothing and still asks for answers (pings, settings) is left. */
 const mostUnsentBytes = 4 * 1024 * 1024;
 /** For the last bytes to go out, and the peer to end its side. */
 const lingerMs = 2_000;
-
-export interface SessionOptions {
-  /** How much a stream may send before it is consumed. */
-  readonly streamWindowBytes: number;
-  /** Of all streams together; given back as bytes arrive. */
-  readonly sessionWindowBytes: number;
-}
-
-export interface SessionEvents {
-  /** At first, and whenever the peer changes its mind. */
-  onSettings(maxConcurrentStreams: number): void;
-  /** Streams above `lastStreamId` were not looked at. */
-  onGoaway(code: number, lastStreamId: number): void;
-  /** Once: the connection is gone, and its streams are closed. `cause`: what was wrong, where that is known. */
-  onClose(cause: Error | undefined): void;
-}
 
 /**
  * The client's side of an HTTP/2 connection (RFC 9113), for requests and nothing else: no push, no priorities,
@@ -64,6 +46,7 @@ export class ClientSession implements StreamCarrier, FrameHandler {
   #ending = false;
   #ended = false;
   #cause: Error | undefined;
+  #lingering: NodeJS.Timeout | undefined;
   #maxConcurrentStreams = Infinity;
   #received = 0;
   #windowsMoved = false;
@@ -78,7 +61,10 @@ export class ClientSession implements StreamCarrier, FrameHandler {
     this.#outgoing = new Outgoing(this.#batch, (stream) => this.#onSent(stream));
     // Always followed by `close`.
     socket.on('error', (error) => (this.#cause ??= error));
-    socket.on('close', () => this.#end(undefined));
+    socket.on('close', () => {
+      clearTimeout(this.#lingering);
+      this.#end(undefined);
+    });
   }
 
   /** The peer is who it should be, and speaks HTTP/2. */
@@ -91,17 +77,9 @@ export class ClientSession implements StreamCarrier, FrameHandler {
     // No answer can come any more.
     socket.on('end', () => this.destroy());
     socket.on('drain', () => this.#outgoing.pump());
-    const settings = settingsFrame([
-      [settingIds.headerTableSize, 0],
-      [settingIds.enablePush, 0],
-      [settingIds.initialWindowSize, this.streamWindowBytes],
-      [settingIds.maxHeaderListSize, longestListBytes],
-    ]);
-    const at = this.#batch.reserve(preface.length + settings.length);
-    this.#batch.slab.set(preface, at);
-    this.#batch.slab.set(settings, at + preface.length);
-    const more = this.#sessionWindowBytes - defaultWindowBytes;
-    if (more > 0) this.#batch.numberFrame(frameTypes.windowUpdate, 0, more);
+    const opening = clientPreface(this.streamWindowBytes, this.#sessionWindowBytes);
+    const at = this.#batch.reserve(opening.length);
+    this.#batch.slab.set(opening, at);
   }
 
   /** Gone, or about to be. */
@@ -195,7 +173,7 @@ export class ClientSession implements StreamCarrier, FrameHandler {
   }
 
   onSettings({ maxConcurrentStreams, frameBytes, streamWindow }: PeerSettings): void {
-    if (maxConcurrentStreams !== undefined) this.#maxConcurrentStreams = maxConcurrentStreams;
+    this.#maxConcurrentStreams = maxConcurrentStreams ?? this.#maxConcurrentStreams;
     if (frameBytes !== undefined) this.#outgoing.frameBytes = frameBytes;
     if (streamWindow !== undefined) {
       this.#outgoing.streamWindow = streamWindow;
@@ -266,7 +244,7 @@ export class ClientSession implements StreamCarrier, FrameHandler {
     this.#batch.close();
     this.#socket.destroySoon();
     // It may never take the rest.
-    setTimeout(() => this.#socket.destroy(), lingerMs).unref();
+    this.#lingering = setTimeout(() => this.#socket.destroy(), lingerMs);
   }
 
   #end(cause: Error | undefined): void {
