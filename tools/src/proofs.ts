@@ -25,4 +25,9 @@ export const proofs: readonly Proof[] = [
     file: 'tools/src/new-service/walk-through.test.ts',
     env: { WALK_THROUGH: 'whole' },
   },
+  {
+    name: 'polyrepo: each package by itself',
+    file: 'tools/src/polyrepo/polyrepo.test.ts',
+    env: { POLYREPO: 'whole' },
+  },
 ];
