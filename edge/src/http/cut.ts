@@ -34,7 +34,17 @@ export function letGoAfter({ stream }: Http2ServerResponse): void {
   stream.once('wantTrailers', () => letGo(stream));
 }
 
-/** The same for an answer that ends with its headers. */
+/** How long a request that is answered may take to end by itself, milliseconds. */
+const patienceMs = 100;
+
+/**
+ * The same for an answer that ends with its headers. Most requests end by themselves at that moment, and some
+ * clients (curl 7) lose an answer that a RST_STREAM is close behind: so a request has a while to do so, what still
+ * comes of it being thrown away.
+ */
 export function letGo(stream: ServerHttp2Stream): void {
-  if (!stream.endAfterHeaders && !stream.readableEnded) setImmediate(() => stream.close(0));
+  if (stream.endAfterHeaders || stream.readableEnded) return;
+  stream.resume();
+  const timer = setTimeout(() => stream.readableEnded || stream.close(0), patienceMs).unref();
+  stream.once('close', () => clearTimeout(timer));
 }

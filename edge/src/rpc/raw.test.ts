@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import type { ClientHttp2Session } from 'node:http2';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -96,6 +97,22 @@ test.each([
     heard,
     0,
   ]);
+});
+
+test('gRPC: a request that is refused while its body is on its way may end by itself', async () => {
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/acme.v1.Library/Nothing',
+    'content-type': 'application/grpc',
+  });
+  const answer = answerOf(stream);
+  await once(stream, 'response');
+  // What the edge sent right behind its answer is here before this.
+  await new Promise((resolve) => session.ping(resolve));
+  expect(stream.closed).toBe(false);
+  stream.end(frame(seven));
+  const { headers, rstCode } = await answer;
+  expect([headers['grpc-status'], rstCode]).toEqual(['12', 0]);
 });
 
 test.each([
