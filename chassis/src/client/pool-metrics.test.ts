@@ -24,7 +24,10 @@ async function scrape(): Promise<Record<string, Record<string, unknown>>> {
       .map(({ descriptor, dataPoints }) => [
         descriptor.name.replace('weft.client.', ''),
         Object.fromEntries(
-          dataPoints.map(({ attributes, value }) => [String(attributes['weft.instance.state'] ?? ''), value]),
+          dataPoints.map(({ attributes, value }) => [
+            (attributes['weft.instance.state'] ?? '') as string,
+            value,
+          ]),
         ),
       ]),
   );
@@ -32,7 +35,8 @@ async function scrape(): Promise<Record<string, Record<string, unknown>>> {
 
 test('a pool publishes its attempts, retries, ejections and instances, from 0 on', async () => {
   const down = () => Promise.reject(new ServiceError('UNAVAILABLE', 'DOWN', 'down'));
-  const { mesh, tell } = playMesh(contract, { a: { unary: down }, b: { unary: down } });
+  const played = playMesh(contract, { a: { unary: down }, b: { unary: down } });
+  const { mesh } = played;
   mesh.prepare(['test.Echo']);
   const before = await scrape();
   expect(before).toMatchObject({
@@ -53,7 +57,7 @@ test('a pool publishes its attempts, retries, ejections and instances, from 0 on
   expect(Number(attempts?.['']) - Number(retries?.[''])).toBe(10);
   expect(Number(retries?.[''])).toBeGreaterThanOrEqual(10);
   expect(Number(after['retries.forbidden']?.[''])).toBeGreaterThan(0);
-  tell([]);
+  played.tell([]);
   await expect(mesh.unary('/test.Echo/write', Buffer.of(), { timeoutMs: 20 })).rejects.toMatchObject({
     reason: 'NO_INSTANCE',
   });
@@ -65,12 +69,13 @@ test('a pool publishes its attempts, retries, ejections and instances, from 0 on
 });
 
 test('a thousand instances that come and go are no more series than two', async () => {
-  const { mesh, tell } = playMesh(contract, { a: {} });
+  const played = playMesh(contract, { a: {} });
+  const { mesh } = played;
   mesh.prepare(['test.Echo']);
   const few = JSON.stringify(
     Object.entries(await scrape()).map(([name, series]) => [name, Object.keys(series)]),
   );
-  for (let i = 0; i < 1_000; i += 1) tell([`10.0.0.1:${i + 1}`]);
+  for (let i = 0; i < 1_000; i += 1) played.tell([`10.0.0.1:${i + 1}`]);
   const many = Object.entries(await scrape()).map(([name, series]) => [name, Object.keys(series)]);
   expect(JSON.stringify(many)).toBe(few);
   await mesh.close();

@@ -23,7 +23,12 @@ export interface Registry {
 
 export interface Registration {
   /** Whether the registry held the registration when it was last heard of, and what is in the way. */
-  status(): { readonly registered: boolean; readonly detail: string };
+  status(): {
+    readonly registered: boolean;
+    readonly detail: string;
+    /** What is left of the lease if it is not renewed, milliseconds; 0 without one. */
+    readonly leaseMs: number;
+  };
   /** Takes the instance out of the registry; gives up after `timeoutMs`. Never rejects. */
   deregister(timeoutMs?: number): Promise<void>;
 }

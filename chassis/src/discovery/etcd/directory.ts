@@ -5,6 +5,7 @@ import { Listeners } from '../listeners.ts';
 import type { Directory, Instance } from '../registry.ts';
 import { readSnapshot, SnapshotWriter, type Snapshot } from '../snapshot.ts';
 import type { EtcdLink } from './link.ts';
+import { observeWatch } from './metrics.ts';
 import { EtcdWatch, type Change } from './watch.ts';
 
 export interface DirectoryOptions {
@@ -27,6 +28,7 @@ export class EtcdDirectory implements Directory {
   /** What there is to go on until etcd has told for the first time. */
   #snapshot: Snapshot | undefined;
   #watch: EtcdWatch | undefined;
+  #unobserve: (() => void) | undefined;
   #names = '';
   /** Keys that could not be read, with their revision: each is logged once. */
   #unreadable = new Map<string, string>();
@@ -41,7 +43,11 @@ export class EtcdDirectory implements Directory {
       onList: (content: readonly Change[]) => this.#list(content),
       onChanges: (changes: readonly Change[]) => this.#change(changes),
     };
-    this.#begin = () => new EtcdWatch(link(), prefix, told, logger);
+    this.#begin = () => {
+      const watch = new EtcdWatch(link(), prefix, told, logger);
+      this.#unobserve = observeWatch(() => ({ connected: watch.status().connected, ageMs: watch.ageMs }));
+      return watch;
+    };
     if (!cache) return;
     this.#writer = new SnapshotWriter(cache.folder, cache.source, logger);
     this.#snapshot = readSnapshot(cache.folder, cache.source, logger);
@@ -80,6 +86,7 @@ export class EtcdDirectory implements Directory {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#unobserve?.();
     this.#watch?.close();
     for (const all of this.#listeners.values()) all.clear();
     this.#readers.clear();

@@ -6,6 +6,7 @@ import { backoffMs, jitteredMs } from '../backoff.ts';
 import { decodeInstance, encodeInstance } from '../instance-codec.ts';
 import type { Instance, Registration } from '../registry.ts';
 import type { EtcdLink } from './link.ts';
+import { observeRegistration } from './metrics.ts';
 
 /** How soon to look again while another process has the instance's keys. */
 const yieldedMs = 1_000;
@@ -33,6 +34,9 @@ export class EtcdRegistration implements Registration {
   readonly #loop: Promise<void>;
   #lease: string | undefined;
   #detail = 'not registered yet';
+  /** When the lease ends unless it is renewed. */
+  #leaseUntil = 0;
+  readonly #unobserve: () => void;
   #gone: Promise<void> | undefined;
 
   constructor(link: EtcdLink, of: Registered, logger: Logger) {
@@ -41,10 +45,12 @@ export class EtcdRegistration implements Registration {
     this.#value = Buffer.from(encodeInstance(of.instance));
     this.#logger = logger;
     this.#loop = this.#run();
+    this.#unobserve = observeRegistration(this);
   }
 
-  status(): { registered: boolean; detail: string } {
-    return { registered: this.#detail === '', detail: this.#detail };
+  status(): { registered: boolean; detail: string; leaseMs: number } {
+    const leaseMs = Math.max(0, this.#leaseUntil - performance.now());
+    return { registered: this.#detail === '', detail: this.#detail, leaseMs };
   }
 
   deregister(timeoutMs = 2_000): Promise<void> {
@@ -59,6 +65,7 @@ export class EtcdRegistration implements Registration {
     );
     await Promise.race([withdrawn, delay(timeoutMs, undefined, { ref: false })]);
     this.#detail = 'deregistered';
+    this.#unobserve();
     this.#link.close();
   }
 
@@ -105,6 +112,7 @@ export class EtcdRegistration implements Registration {
 
   /** Sees to it that lease and keys are there. Answers who else has the keys; '' for nobody. */
   async #keep(etcd: Etcd3): Promise<string> {
+    const until = performance.now() + this.#of.leaseS * 1_000;
     if (this.#lease === undefined || !(await this.#renew(etcd, this.#lease))) {
       if (this.#lease !== undefined) this.#logger.warn({ lease: this.#lease }, 'etcd has dropped the lease');
       this.#lease = undefined;
@@ -112,6 +120,7 @@ export class EtcdRegistration implements Registration {
       this.#lease = ID;
     }
     const lease = this.#lease;
+    this.#leaseUntil = until;
     const { services, instance } = this.#of;
     for (let from = 0; from < services.length; from += mostInTransaction) {
       const keys = services.slice(from, from + mostInTransaction).map((service) => this.#key(service));

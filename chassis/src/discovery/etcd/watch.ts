@@ -38,6 +38,8 @@ export class EtcdWatch {
   readonly #stop = new AbortController();
   #revision = 0n;
   #detail = 'not connected yet';
+  /** When the node was last heard of. */
+  #heardAt = performance.now();
 
   constructor(link: EtcdLink, prefix: string, listener: WatchListener, logger: Logger) {
     this.#link = link;
@@ -49,6 +51,11 @@ export class EtcdWatch {
 
   status(): { connected: boolean; detail: string } {
     return { connected: this.#detail === '', detail: this.#detail };
+  }
+
+  /** Since the node was last heard of, milliseconds: what is known may be so old. */
+  get ageMs(): number {
+    return performance.now() - this.#heardAt;
   }
 
   close(): void {
@@ -98,6 +105,7 @@ export class EtcdWatch {
     if (revision < this.#revision)
       this.#logger.warn({ revision: `${revision}`, before: `${this.#revision}` }, 'registry was reset');
     this.#revision = revision;
+    this.#heardAt = performance.now();
     if (!this.#stop.signal.aborted) this.#listener.onList(content);
     return revision + 1n;
   }
@@ -131,6 +139,7 @@ export class EtcdWatch {
   #take(response: IWatchResponse): void {
     if (this.#stop.signal.aborted) return;
     if (response.canceled) throw new Error(response.cancel_reason || 'etcd cancelled the watch');
+    this.#heardAt = performance.now();
     const revision = BigInt(response.header.revision);
     if (revision > this.#revision) this.#revision = revision;
     if (response.events.length === 0) return;
@@ -143,6 +152,7 @@ export class EtcdWatch {
       await delay(jitteredMs(checkMs), undefined, { signal }).catch(closed);
       if (signal.aborted) return;
       const { header } = await etcd.kv.range({ key: this.#range().key, keys_only: true });
+      this.#heardAt = performance.now();
       // Behind what it told before: its data were lost, and the watch waits for revisions that may never come.
       if (BigInt(header.revision) < this.#revision) return;
     }
