@@ -8,6 +8,7 @@ export type AccessRule =
   | { readonly kind: 'roles'; readonly roles: readonly string[] }
   | { readonly kind: 'services'; readonly services: readonly string[] };
 
+/** A method's part in a saga, as `weft.v1.SagaMethod.Kind` has it. */
 export type SagaKind = 'START' | 'STEP' | 'UNDO' | 'FINAL' | 'COMMIT' | 'ABORT' | 'OUTCOME' | 'LOG';
 
 /** What an overloaded server refuses last, and first (weft.v1.CallPolicy.Priority). */

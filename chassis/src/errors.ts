@@ -20,6 +20,7 @@ export const Code = {
   DATA_LOSS: status.DATA_LOSS,
   UNAUTHENTICATED: status.UNAUTHENTICATED,
 } as const;
+/** The name of a gRPC status code, such as `NOT_FOUND`. */
 export type CodeName = keyof typeof Code;
 
 const names = new Map<number, CodeName>(Object.entries(Code).map(([name, code]) => [code, name as CodeName]));
@@ -35,7 +36,9 @@ export interface ErrorDetail {
   readonly value: Uint8Array;
 }
 
+/** What an error may carry beside its code, reason and message. */
 export interface ServiceErrorOptions {
+  /** Details of the types in google/rpc/error_details.proto, sent to the caller. Default: none but the ErrorInfo. */
   readonly details?: readonly ErrorDetail[];
   /** For the log alone. */
   readonly cause?: unknown;
@@ -108,6 +111,7 @@ export function violationsText(violations: readonly FieldViolation[]): string {
   return violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
 }
 
+/** The type of the detail that carries reason and domain (AIP-193). */
 export const errorInfoType = 'google.rpc.ErrorInfo';
 
 /**

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from './logger.ts';
 import type { Background } from './service.ts';
 
+/** What is repeated, and how often. */
 export interface PeriodicOptions {
   /** Names the work in the log when it fails. */
   readonly name: string;

@@ -9,6 +9,7 @@ import { Endpoints } from './endpoints.ts';
 import { observePools } from './pool-metrics.ts';
 import type { MetadataPairs } from './metadata-pairs.ts';
 
+/** What one call may set beside what the contract says. */
 export interface CallOptions {
   /** The longest this call may take, all attempts together. The contract's and the current call's limits win when shorter. */
   readonly timeoutMs?: number;
@@ -32,6 +33,7 @@ export interface UnaryResult {
   readonly trailers: Metadata;
 }
 
+/** The answer of a call that streams. */
 export interface StreamResult {
   /**
    * Resolves when the upstream begins to answer. Rejects, as `trailers` does, with what `messages` throws.
@@ -82,6 +84,7 @@ export interface Mesh {
   close(): Promise<void>;
 }
 
+/** What a mesh is made of. */
 export interface MeshOptions {
   /** Read anew at each call, so that its getters may answer the state of a contract that grows. */
   readonly contract: Contract;

@@ -37,19 +37,21 @@ export interface Database<DB> {
   close(): Promise<void>;
 }
 
+/** How a transaction may be run. */
 export interface TransactionOptions {
   /** The work may be run again after an unknown commit. Default: false. */
   readonly idempotent?: boolean;
 }
 
+/** Limits of a pool. The defaults suit a service with a database near by. */
 export interface DatabaseOptions {
-  /** Most connections open at once. Default: 16. */
+  /** Most connections open at once. Default: 16; 4 to 64, and of all instances together fewer than the server takes. */
   readonly connections?: number;
-  /** Most callers that may wait for a connection; the next one fails at once. Default: 1024. */
+  /** Most callers that may wait for a connection; the next one fails at once. Default: 1024; at least 1. */
   readonly queueLimit?: number;
-  /** Longest wait for a connection, in milliseconds. Default: 1500. */
+  /** Longest wait for a connection, in milliseconds. Default: 1500; less than the calls' own limits. */
   readonly acquireTimeoutMs?: number;
-  /** Longest wait for one statement, in milliseconds; its connection is given up then. Default: 3000. */
+  /** Longest wait for one statement, in milliseconds; its connection is given up then. Default: 3000; 100 and more. */
   readonly statementTimeoutMs?: number;
 }
 

@@ -3,6 +3,7 @@ import { invalidArgument } from '../errors.ts';
 
 const checksumBytes = 12;
 
+/** How many a list serves; the default of both is 50 of at most 1000. */
 export interface PageRule {
   /** Served when the caller asks for 0. */
   readonly default: number;

@@ -1,5 +1,6 @@
 import type { FieldViolation } from '../errors.ts';
 
+/** What a text may be. */
 export interface TextRule {
   /** Least number of characters (Unicode code points, as the databases count). Default: 0. */
   readonly min?: number;

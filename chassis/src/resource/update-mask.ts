@@ -4,6 +4,7 @@ import type { FieldViolation } from '../errors.ts';
 const shownLength = 64;
 const maxPaths = 50;
 
+/** What an update asks for, and what it may. */
 export interface UpdateRule<F extends string> {
   /** The mask's paths; none or an empty list means those fields that are set. */
   readonly mask: readonly string[] | undefined;

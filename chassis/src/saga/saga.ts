@@ -16,6 +16,7 @@ import type { Done, Refused, Saga } from './types.ts';
 
 export type { Arbiter, ArbiterOptions, Body, Done, Header, Refused, Saga, UnaryHandler } from './types.ts';
 
+/** What a service's part in its sagas is made of; `runService` makes it. */
 export interface SagaOptions<DB> {
   readonly contract: Contract;
   /** The workload's name, as `weft.v1.served_by` has it. */

@@ -14,12 +14,16 @@ export interface MethodDefinition<Req = unknown, Res = unknown> {
 /** A gRPC service as ts-proto generates it for grpc-js: `ProductServiceService`. */
 export type ServiceDefinition = Readonly<Record<string, MethodDefinition>>;
 
+/** Answers one request. What it throws is the answer: a ServiceError as it is, anything else as INTERNAL. */
 export type UnaryHandler<Req, Res> = (request: Req, context: CallContext) => Promise<Res>;
+/** Answers one request with a stream; it is pulled as fast as the caller reads. */
 export type ServerStreamHandler<Req, Res> = (request: Req, context: CallContext) => AsyncIterable<Res>;
+/** Answers a stream of requests with one message. */
 export type ClientStreamHandler<Req, Res> = (
   requests: AsyncIterable<Req>,
   context: CallContext,
 ) => Promise<Res>;
+/** Answers a stream of requests with a stream. */
 export type BidiStreamHandler<Req, Res> = (
   requests: AsyncIterable<Req>,
   context: CallContext,

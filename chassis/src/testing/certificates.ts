@@ -14,6 +14,7 @@ export interface Identity {
   readonly key: string;
 }
 
+/** What a certificate says. */
 export interface IssueOptions {
   /** DNS names and IP addresses that the certificate is good for. Default: localhost, 127.0.0.1, ::1. */
   readonly hosts?: readonly string[];
@@ -23,6 +24,7 @@ export interface IssueOptions {
   readonly trustDomain?: string;
 }
 
+/** A certificate authority. Everything is PEM. */
 export interface Authority {
   /** The CA's certificate. */
   readonly ca: string;
@@ -32,6 +34,7 @@ export interface Authority {
   issue(workload: string, options?: IssueOptions): Promise<Identity>;
 }
 
+/** What an authority is; every value has a default. */
 export interface AuthorityOptions {
   /** Default: weft.local. */
   readonly trustDomain?: string;

@@ -45,11 +45,15 @@ export interface TestMesh {
   close(): Promise<void>;
 }
 
+/** What a service under test gets beside what every one gets. */
 export interface TestServiceSettings {
+  /** A database to share with another instance. Default: a new one. */
   readonly databaseUrl?: string;
+  /** The service's own variables. Default: none. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
+/** A service that runs in this process. */
 export interface TestService<DB> {
   readonly database: Database<DB>;
   readonly databaseUrl: string;

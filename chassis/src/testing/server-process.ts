@@ -9,10 +9,12 @@ const stopGraceMs = 10_000;
 /** Node's report of an error that nobody caught takes about twenty. */
 const shownLogLines = 25;
 
+/** What is started, and how long it lives. */
 export interface ServerProcessOptions {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** Its whole environment. Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
   /** Where its output goes. */
   readonly logFile: string;

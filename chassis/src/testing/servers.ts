@@ -14,6 +14,7 @@ import { ServerProcess } from './server-process.ts';
 const startTimeoutMs = 30_000;
 const loopback = '127.0.0.1';
 
+/** Where a server keeps its data and listens, and how long it lives. */
 export interface ServerOptions {
   /** Default: a temporary folder, removed with the server. */
   readonly dataDir?: string;
@@ -37,6 +38,7 @@ interface Server {
   kill(signal: NodeJS.Signals): Promise<void>;
 }
 
+/** An etcd of one node. */
 export interface EtcdServer extends Server {
   /** As REGISTRY takes it. */
   readonly url: string;
@@ -46,7 +48,9 @@ export interface EtcdServer extends Server {
   restart(options?: { readonly empty?: boolean }): Promise<void>;
 }
 
+/** What an etcd may have beside a server. */
 export interface EtcdOptions extends ServerOptions {
+  /** For the other members of its cluster. Default: a free one. */
   readonly peerPort?: number;
   /** Default: 127.0.0.1. */
   readonly host?: string;
@@ -58,6 +62,7 @@ export interface EtcdOptions extends ServerOptions {
   readonly through?: readonly string[];
 }
 
+/** A MariaDB server. */
 export interface DatabaseServer extends Server {
   /** `mysql://` URL of a user who may do everything. */
   readonly adminUrl: string;
