@@ -59,7 +59,7 @@ const raw = (type: number, id: number, bytes: number, flag = 0): Buffer =>
 const status = (...pairs: string[]): Buffer => encodeHeaders([':status', ...pairs]);
 
 /** RFC 9113, section 7. */
-const [protocol, flowControl, streamClosed, frameSize, compression, calm] = [1, 3, 5, 6, 9, 11];
+const [protocol, flowControl, frameSize, compression, calm] = [1, 3, 6, 9, 11];
 
 test.each<[string, number, (id: number) => Buffer[]]>([
   ['DATA of the connection', protocol, () => [data(0)]],
@@ -155,7 +155,7 @@ test.each<[string, number, (id: number) => Buffer[]]>([
   expect(peer.connections).toHaveLength(1);
 });
 
-test('more than a stream’s window holds resets it, and what still comes after the end is refused', async () => {
+test('more than a stream’s window holds resets it; an answer before the end of the request is a good one', async () => {
   const much = Array.from({ length: 9 }, () => Buffer.alloc(16_384));
   const begun = await played((id) => [headers(id), ...much.map((each) => data(id, 0, each))]);
   // Nobody reads, so nothing is given back.
@@ -180,7 +180,6 @@ test('more than a stream’s window holds resets it, and what still comes after 
     numbers(0),
   );
   expect(connection.ready).toBe(true);
-  expect(streamClosed).toBe(5);
 });
 
 test.each<[string, (id: number) => Buffer[]]>([
