@@ -69,6 +69,9 @@ test('an identity that nobody would talk to is refused, and the variable at faul
     key: Buffer.from(catalog.key),
   });
   expect(read({ ca: garbage })).toThrow('TLS_CA_FILE holds no certificate');
+  expect(read({ ca: `${catalog.ca}\n${catalog.ca}` })).not.toThrow();
+  expect(read({ ca: `${catalog.ca}\n${garbage}` })).toThrow('TLS_CA_FILE holds no certificate');
+  expect(read({ ca: `${catalog.ca}${catalog.ca}` })).toThrow('TLS_CA_FILE holds no certificate');
   expect(read({ cert: garbage })).toThrow('TLS_CERT_FILE holds no certificate');
   expect(read({ key: garbage })).toThrow('TLS_KEY_FILE holds no private key');
   expect(read({ key: other.key })).toThrow('TLS_KEY_FILE is not the key of TLS_CERT_FILE');

@@ -26,7 +26,10 @@ export function readTlsIdentity(files: TlsFiles, trustDomain: string, workload?:
   const ca = readFileSync(files.caFile);
   const cert = readFileSync(files.certFile);
   const key = readFileSync(files.keyFile);
-  parse('TLS_CA_FILE holds no certificate', () => new X509Certificate(ca));
+  // Several, while one authority gives way to another. OpenSSL would take those before a broken one, and no more.
+  const authorities = ca.toString('latin1').split(/(?<=\n)(?=-----BEGIN CERTIFICATE-----)/);
+  for (const authority of authorities)
+    parse('TLS_CA_FILE holds no certificate', () => new X509Certificate(authority));
   const own = parse('TLS_CERT_FILE holds no certificate', () => new X509Certificate(cert));
   const privateKey = parse('TLS_KEY_FILE holds no private key', () => createPrivateKey(key));
   if (!own.checkPrivateKey(privateKey)) throw new Error('TLS_KEY_FILE is not the key of TLS_CERT_FILE');

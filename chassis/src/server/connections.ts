@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Server } from '@grpc/grpc-js';
 import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { refusalReason } from '../tls-refusals.ts';
 import type { TlsSource } from '../tls-source.ts';
@@ -63,7 +64,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       tls.refused({
         side: 'server',
         reason: 'workload',
-        peer: socket.remoteAddress ?? '',
+        peer: addressOf(socket),
         detail: `its certificate names no workload of ${trustDomain}: ${subjectaltname ?? 'no name'}`,
       });
     const leftMs = Math.min(Date.parse(validTo), ownEndMs) - Date.now();
@@ -83,7 +84,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     tls.refused({
       side: 'server',
       reason: reason ?? 'handshake',
-      peer: socket.remoteAddress ?? '',
+      peer: addressOf(socket),
       detail: found ?? error.message,
     });
   };
@@ -93,6 +94,8 @@ export function createConnections(options: ConnectionsOptions): Connections {
       const servers = [...httpServersOf(server)];
       if (servers.length === 0) throw new Error('this version of grpc-js does not show its HTTP/2 servers');
       for (const one of servers) {
+        // Read now, it is still known once Node has destroyed the connection for its certificate.
+        one.on('connection', (socket: Socket) => void socket.remoteAddress);
         one.on('session', begin);
         one.on('tlsClientError', refused);
       }
@@ -105,6 +108,12 @@ export function createConnections(options: ConnectionsOptions): Connections {
 function httpServersOf(server: Server): Iterable<Http2SecureServer> {
   const { http2Servers } = server as unknown as { http2Servers?: ReadonlyMap<Http2SecureServer, unknown> };
   return http2Servers?.keys() ?? [];
+}
+
+/** Of a connection that may be gone: then the one below TLS knows it, in a private field of Node's. */
+function addressOf(socket: TLSSocket): string {
+  const { _parent: below } = socket as TLSSocket & { readonly _parent?: Socket | null };
+  return socket.remoteAddress ?? below?.remoteAddress ?? 'unknown';
 }
 
 /** When a certificate ends, epoch milliseconds. */
