@@ -200,6 +200,13 @@ test('fields without presence are printed at zero, the others are not', () => {
   expect(text).not.toContain('maybeInt');
 });
 
+test('a list of an extension is printed where it has items alone: who extends a message does not change the others', () => {
+  const full = new JsonPrinter({ ...options, emitDefaults: true });
+  const es = toJson(legacy, create(legacy), { registry, alwaysEmitImplicit: true });
+  expect(JSON.parse(full.message(legacy, new Uint8Array()))).toEqual(es);
+  expect(full.message(legacy, read('{"[acme.v1.sizes]":[1]}', legacy))).toContain('"[acme.v1.sizes]":[1]');
+});
+
 test('a message that comes in parts is merged, and the last member of a oneof stays', () => {
   // inner{name:"a"}, inner{number_of_things:2}; one_string "x", then one_int 3; an_int32 twice.
   const hex = '8a01030a0161' + '8a01021002' + 'ca020178' + 'd00203' + '1801' + '1802';

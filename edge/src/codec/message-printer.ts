@@ -1,6 +1,6 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
-import { extensionsOf, isSingular } from '../descriptors.ts';
+import { extensionsOf, isExtension, isSingular } from '../descriptors.ts';
 import { fieldReader, type ReadField, type Slot } from './field-readers.ts';
 import { absentText } from './field-to-json.ts';
 import { LengthFault, printRange, type Print, type Printer } from './printing.ts';
@@ -127,7 +127,8 @@ export class MessagePrinter {
 
   private entry(type: DescMessage, field: DescField, slot: number, slots: readonly number[]): Entry {
     const implicit = field.presence === FeatureSet_FieldPresence.IMPLICIT;
-    const printed = this.printer.options.emitDefaults && (implicit || !isSingular(field));
+    const always = !isExtension(field) && (implicit || !isSingular(field));
+    const printed = this.printer.options.emitDefaults && always;
     const siblings = field.oneof?.fields ?? [];
     const rivals = siblings
       .filter((other) => other !== field)
