@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { trace } from '@opentelemetry/api';
 import { context } from '@opentelemetry/api';
 import { ServiceError } from '@weft/chassis/errors';
 import type { Logger } from '@weft/chassis/logger';
@@ -9,6 +10,8 @@ import { failureOf, type Failure } from './http/faults.ts';
 export interface Failures {
   /** The failure that a thrown error is to the client. Logs it. */
   of(exchange: Exchange, error: unknown): Failure;
+  /** A request is through: at debug it has a line also where it went well. */
+  ended(exchange: Exchange, status: number, ms: number): void;
 }
 
 /** `draining`: aborted when this process begins to shut down, which explains calls that are cancelled then. */
@@ -20,7 +23,9 @@ export function createFailures(logger: Logger, draining: AbortSignal): Failures 
         request,
         draining.aborted && signal.aborted ? failureOf(goingAway()) : failureOf(error),
       );
+      exchange.code = failure.error.code;
       const line = {
+        ...traceOf(exchange),
         method: request.method,
         route: target?.label,
         rpc: target?.method.path.slice(1),
@@ -38,7 +43,31 @@ export function createFailures(logger: Logger, draining: AbortSignal): Failures 
       });
       return failure;
     },
+    ended(exchange, status, ms) {
+      if (exchange.code !== undefined || !logger.isLevelEnabled('debug')) return;
+      const { id: requestId, target, request } = exchange;
+      const rpc = target?.method.path.slice(1);
+      const { method } = request;
+      logger.debug(
+        {
+          ...traceOf(exchange),
+          method,
+          route: target?.label,
+          rpc,
+          status,
+          ms: Math.round(ms * 100) / 100,
+          requestId,
+        },
+        'request',
+      );
+    },
   };
+}
+
+/** The ids of the request's span: its context is not the one that is active here. */
+function traceOf({ trace: context }: Exchange): { trace_id?: string; span_id?: string } {
+  const span = trace.getSpanContext(context);
+  return span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId };
 }
 
 /** HTTP/2 has no `connection` header (RFC 9113, 8.2.2). */

@@ -92,11 +92,14 @@ export function createHandler(options: HandlerOptions): Handle {
       streams.delete(gone);
       if (wasCut(response)) gone.abort();
       const { target } = exchange;
-      observed.ended({
+      const status = response.headersSent ? response.statusCode : 499;
+      const ms = observed.ended({
         route: target?.label,
         rpc: target?.method.path.slice(1),
-        status: response.headersSent ? response.statusCode : 499,
+        status,
+        code: exchange.code ?? (wasCut(response) ? 'CANCELLED' : 'OK'),
       });
+      options.failures.ended(exchange, status, ms);
     });
     answer(exchange, gone).catch((error: unknown) => fail(exchange, error, options));
   };

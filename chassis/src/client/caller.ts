@@ -22,7 +22,10 @@ export function createCaller(
   contract: Contract,
   poolOf: (service: string) => Pool,
 ): Pick<Mesh, 'unary' | 'serverStream' | 'clientStream'> {
-  const observe = createCallObserver();
+  const observe = createCallObserver((path) => {
+    const rule = contract.methods.get(path);
+    return rule?.servedBy ?? rule?.service ?? 'unknown';
+  });
 
   async function unary(path: string, request: Uint8Array, options: CallOptions = {}): Promise<UnaryResult> {
     const plan = planCall(contract, path, options);

@@ -13,8 +13,8 @@ import {
 import type { CodeName } from '../errors.ts';
 import {
   clientDurationMetric,
-  durationAdvice,
-  rpcAttributes,
+  clientDuration,
+  clientAttributes,
   statusCodeAttribute,
 } from '../rpc-attributes.ts';
 import { pairsSetter } from './metadata-pairs.ts';
@@ -24,13 +24,15 @@ const scope = '@weft/chassis';
 /** One call, all its attempts together. */
 export class ObservedCall {
   readonly #path: string;
+  readonly #workload: string;
   readonly #parent: Context;
   readonly #span: Span;
   readonly #duration: Histogram;
   readonly #startedAt = performance.now();
 
-  constructor(path: string, parent: Context, span: Span, duration: Histogram) {
+  constructor(path: string, workload: string, parent: Context, span: Span, duration: Histogram) {
     this.#path = path;
+    this.#workload = workload;
     this.#parent = parent;
     this.#span = span;
     this.#duration = duration;
@@ -50,22 +52,28 @@ export class ObservedCall {
   }
 
   ended(code: CodeName | 'OK'): void {
-    this.#duration.record((performance.now() - this.#startedAt) / 1000, rpcAttributes(this.#path, code));
+    this.#duration.record(
+      (performance.now() - this.#startedAt) / 1000,
+      clientAttributes(this.#path, this.#workload, code),
+    );
     if (this.#span.isRecording()) {
-      this.#span.setAttribute(statusCodeAttribute, code);
+      this.#span.setAttributes(clientAttributes(this.#path, this.#workload, code));
       if (code !== 'OK') this.#span.setStatus({ code: SpanStatusCode.ERROR });
     }
     this.#span.end();
   }
 }
 
-/** A client span and the duration of every call. */
-export function createCallObserver(): (path: string, parent?: Context) => ObservedCall {
+/** A client span and the duration of every call. `workloadOf`: who serves a method. */
+export function createCallObserver(
+  workloadOf: (path: string) => string,
+): (path: string, parent?: Context) => ObservedCall {
   const tracer = trace.getTracer(scope);
-  const duration = metrics.getMeter(scope).createHistogram(clientDurationMetric, durationAdvice);
+  const duration = metrics.getMeter(scope).createHistogram(clientDurationMetric, clientDuration);
   return (path, parent = context.active()) => {
-    const attributes = rpcAttributes(path);
+    const workload = workloadOf(path);
+    const attributes = clientAttributes(path, workload);
     const span = tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes }, parent);
-    return new ObservedCall(path, parent, span, duration);
+    return new ObservedCall(path, workload, parent, span, duration);
   };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from '@opentelemetry/api';
+import type { CodeName } from '@weft/chassis/errors';
 import type { Protocol, Target } from '../protocol.ts';
 import type { Schema } from '../schema.ts';
 
@@ -36,6 +37,8 @@ export interface Exchange {
   protocol: Protocol;
   /** Known once it is found. */
   target?: Target;
+  /** Why it failed, as far as it has. */
+  code?: CodeName;
 }
 
 export function newExchange(

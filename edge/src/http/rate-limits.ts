@@ -45,7 +45,10 @@ export function createRateLimits(
   if (addressRates.length + userRates.length + routeRates.length === 0) return undefined;
   const refusals = metrics.getMeter('@weft/edge').createCounter('weft.edge.rate_limited', {
     description: 'Requests refused because their client asks too often, by the kind of limit.',
+    unit: '{request}',
   });
+  // There from the start: the first refusal is a change that a rate sees.
+  for (const kind of ['address', 'user', 'route']) refusals.add(0, { 'weft.limit': kind });
   const addresses = new Limit('address', addressRates.map(parseRate));
   const users = new Limit('user', userRates.map(parseRate));
   const routes = routeLimits(routeRates);

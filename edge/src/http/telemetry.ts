@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 import {
   context,
   metrics,
@@ -10,6 +11,8 @@ import {
   type Context,
   type Span,
 } from '@opentelemetry/api';
+import type { CodeName } from '@weft/chassis/errors';
+import { isServerFault } from '@weft/chassis/server/server-faults';
 
 const scope = '@weft/edge';
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -21,12 +24,15 @@ export interface Outcome {
   /** `pkg.Service/Method`; undefined as above. */
   readonly rpc: string | undefined;
   readonly status: number;
+  /** How the call ended: over the RPC protocols the status is 200 however that was. */
+  readonly code: CodeName | 'OK';
 }
 
 export interface ObservedRequest {
   /** Where calls made for this request belong. */
   readonly context: Context;
-  ended(outcome: Outcome): void;
+  /** Answers how long it took, milliseconds. */
+  ended(outcome: Outcome): number;
 }
 
 /**
@@ -45,14 +51,16 @@ export function createRequestObserver(inFlight: () => number): (request: Incomin
   });
   meter
     .createObservableUpDownCounter('http.server.active_requests', {
+      unit: '{request}',
       description: 'HTTP server requests in flight',
     })
     .addCallback((result) => result.observe(inFlight()));
-  const known = new Map(methods.map((method) => [method, newMethod(method)]));
-  const other = newMethod('_OTHER');
+  const plain = methodsOf('http');
+  const secure = methodsOf('https');
   return (request) => {
     const startedAt = performance.now();
-    const method = known.get(request.method ?? '') ?? other;
+    const known = (request.socket as Partial<TLSSocket>).encrypted === true ? secure : plain;
+    const method = known.of(request.method ?? '');
     const parent = propagation.extract(context.active(), request.headers);
     const span = tracer.startSpan(method.name, method.spanOptions, parent);
     return {
@@ -60,48 +68,79 @@ export function createRequestObserver(inFlight: () => number): (request: Incomin
       context: span.spanContext() === trace.getSpanContext(parent) ? parent : trace.setSpan(parent, span),
       ended: (outcome) => {
         const attributes = attributesOf(method, outcome);
-        duration.record((performance.now() - startedAt) / 1000, attributes);
-        if (span.isRecording()) describe(span, method.name, outcome, attributes);
+        const ms = performance.now() - startedAt;
+        duration.record(ms / 1000, attributes);
+        if (span.isRecording()) describe(span, request, method.name, outcome, attributes);
         span.end();
+        return ms;
       },
     };
   };
 }
 
-function describe(span: Span, method: string, { route, status }: Outcome, attributes: Attributes): void {
+/** No query, no address, no user agent: what a client says of itself stays out of traces. */
+function describe(
+  span: Span,
+  { url = '', httpVersionMajor, httpVersion }: IncomingMessage,
+  method: string,
+  { route }: Outcome,
+  attributes: Attributes,
+): void {
   span.setAttributes(attributes);
+  span.setAttributes({
+    'url.path': url.replace(/[?#].*/s, ''),
+    'network.protocol.version': httpVersionMajor === 2 ? '2' : httpVersion,
+  });
   if (route !== undefined) span.updateName(`${method} ${route}`);
-  if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+  if (attributes['error.type'] !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
-/** What requests with one HTTP method share. */
+/** What requests with one HTTP method and scheme share. */
 interface Method {
   readonly name: string;
+  readonly scheme: string;
   readonly spanOptions: { readonly kind: SpanKind; readonly attributes: Attributes };
-  /** By route, RPC and status. */
-  readonly attributes: Map<string | undefined, Map<string | undefined, Map<number, Attributes>>>;
+  /** By route, RPC, status and code. */
+  readonly attributes: Map<string | undefined, Map<string | undefined, Map<string, Attributes>>>;
 }
 
-function newMethod(name: string): Method {
-  const attributes = { 'http.request.method': name };
-  return { name, spanOptions: { kind: SpanKind.SERVER, attributes }, attributes: new Map() };
+function methodsOf(scheme: string): { of(name: string): Method } {
+  const known = new Map(methods.map((name) => [name, newMethod(name, scheme)]));
+  const other = newMethod('_OTHER', scheme);
+  return { of: (name) => known.get(name) ?? other };
+}
+
+function newMethod(name: string, scheme: string): Method {
+  const attributes = { 'http.request.method': name, 'url.scheme': scheme };
+  return { name, scheme, spanOptions: { kind: SpanKind.SERVER, attributes }, attributes: new Map() };
 }
 
 /** One object for each outcome that there can be: as many as the metric has series. */
-function attributesOf({ name, attributes: known }: Method, { route, rpc, status }: Outcome): Attributes {
+function attributesOf({ name, scheme, attributes: known }: Method, outcome: Outcome): Attributes {
+  const { route, rpc, status, code } = outcome;
   let byRpc = known.get(route);
   if (byRpc === undefined) known.set(route, (byRpc = new Map()));
-  let byStatus = byRpc.get(rpc);
-  if (byStatus === undefined) byRpc.set(rpc, (byStatus = new Map()));
-  let attributes = byStatus.get(status);
+  let byOutcome = byRpc.get(rpc);
+  if (byOutcome === undefined) byRpc.set(rpc, (byOutcome = new Map()));
+  const key = `${status} ${code}`;
+  let attributes = byOutcome.get(key);
   if (attributes === undefined) {
+    const error = errorType(outcome);
     attributes = {
       'http.request.method': name,
+      'url.scheme': scheme,
       'http.response.status_code': status,
       ...(route === undefined ? {} : { 'http.route': route }),
-      ...(rpc === undefined ? {} : { 'rpc.method': rpc }),
+      ...(rpc === undefined ? {} : { 'rpc.method': rpc, 'rpc.status_code': code }),
+      ...(error === undefined ? {} : { 'error.type': error }),
     };
-    byStatus.set(status, attributes);
+    byOutcome.set(key, attributes);
   }
   return attributes;
+}
+
+/** What the edge or those behind it failed: a status of 500 and up, or its like in an answer with 200. */
+function errorType({ status, code }: Outcome): string | undefined {
+  if (status >= 500) return String(status);
+  return status < 300 && code !== 'OK' && isServerFault(code) ? code : undefined;
 }

@@ -1,7 +1,7 @@
 import { metrics } from '@opentelemetry/api';
 import { ServiceError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
-import { durationAdvice, rpcAttributes, serverDurationMetric } from '../../rpc-attributes.ts';
+import { serverDuration, serverAttributes, serverDurationMetric } from '../../rpc-attributes.ts';
 import type { Step } from '../chain.ts';
 import type { ServedCall } from '../served-call.ts';
 import { Gate } from './gate.ts';
@@ -37,14 +37,14 @@ const logEveryMs = 1_000;
 export function createServing(options: ServingOptions): Serving {
   const { logger, run, maxCalls: max, maxStreams } = options;
   const calls = new Set<ServedCall>();
-  const duration = metrics.getMeter('@weft/chassis').createHistogram(serverDurationMetric, durationAdvice);
+  const duration = metrics.getMeter('@weft/chassis').createHistogram(serverDurationMetric, serverDuration);
   const refusal = createRefusals(options.workload);
   const turnAway = (call: ServedCall, error: ServiceError): void => {
     calls.delete(call);
     call.end(error);
     const { path, arrivedAt, failure } = call;
     const seconds = (performance.now() - arrivedAt) / 1000;
-    duration.record(seconds, rpcAttributes(path, failure?.code ?? error.code));
+    duration.record(seconds, serverAttributes(path, failure?.code ?? error.code));
     if (logger.isLevelEnabled('debug'))
       logger.debug({ method: path, code: failure?.code, reason: failure?.reason }, 'call refused');
   };
