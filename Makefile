@@ -75,7 +75,7 @@ format: ## formats everything
 	@$(WEFT) prepare
 	$(RUN) oxfmt
 
-docs: ## what the documents show of the contracts: the picture of each saga
+docs: ## what the documents show of the code: the picture of each saga, the chassis's tables
 	@$(WEFT) prepare
 	@$(RUN) node tools/dist/docs.js
 

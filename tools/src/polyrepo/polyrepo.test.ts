@@ -175,8 +175,14 @@ if (whole) {
       const files = new Set(tarballs.get(manifest.name)?.files);
       expect(files).toContain('README.md');
       expect([...files].filter((file) => /\.test\.|^src\//.test(file))).toEqual([]);
-      const targets = JSON.stringify(manifest.exports).match(/\.\/[^"*]+\.(?:js|d\.ts|binpb)/g) ?? [];
-      for (const target of targets) expect([path, files.has(target.slice(2))]).toEqual([path, true]);
+      for (const target of targetsOf(manifest.exports).filter((each) => !each.includes('*')))
+        expect([path, target, files.has(target.slice(2))]).toEqual([path, target, true]);
     }
   });
+}
+
+/** The files that `exports` leads to, under whatever conditions. */
+function targetsOf(exported: unknown): string[] {
+  if (typeof exported === 'string') return [exported];
+  return Object.values(exported ?? {}).flatMap(targetsOf);
 }
