@@ -76,13 +76,14 @@ class RenewedConnection implements Connection {
 
   #renew(): void {
     this.#next?.close();
-    let made: Connection | undefined;
+    const made: { next?: Connection } = {};
     const next = this.#open(() => {
-      if (made === undefined) return;
-      if (this.#next === made && made.ready) this.#takeOver(made);
-      else if (this.#current === made) this.#onChange();
+      // It may tell of itself before it is made.
+      if (made.next === undefined) return;
+      if (this.#next === made.next && made.next.ready) this.#takeOver(made.next);
+      else if (this.#current === made.next) this.#onChange();
     });
-    made = next;
+    made.next = next;
     this.#next = next;
     const { ca } = this.#source.current();
     if (!ca.equals(this.#authorities)) {

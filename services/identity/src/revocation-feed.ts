@@ -45,7 +45,8 @@ export function createRevocationFeed(database: Database<Tables>, logger: Logger)
     while (head < last) {
       const more = await revocationsAfter(database.kysely, head, batch);
       known.push(...more);
-      head = more.length < batch ? last : (more.at(-1)?.sequence ?? last);
+      // There may be more by now than `last`, and fewer than it counts: expired ones are deleted.
+      head = more.at(-1)?.sequence ?? last;
     }
     const now = Date.now();
     if (known.some(({ until }) => until.getTime() < now))

@@ -1,0 +1,157 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createAuthority } from '@weft/chassis/testing/certificates';
+import { contracts } from '@weft/tools/grpc-call';
+import { startSystem, type System } from '@weft/tools/system';
+import { rulesOfTheShop, verdict, type RuleText } from './contract-rules.ts';
+import { rawCall, rawClient, readIdentity, type RawIdentity } from './raw-call.ts';
+import { Rest, type Json } from './rest.ts';
+
+// Who may call what: every caller by every method, on the running shop, and what the contract's text says of it.
+
+const rules = rulesOfTheShop();
+const services = ['catalog', 'identity', 'ordering'] as const;
+const open = [
+  '/grpc.health.v1.Health/Check',
+  '/grpc.health.v1.Health/List',
+  '/grpc.health.v1.Health/Watch',
+  '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
+  '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo',
+];
+let system: System;
+let rest: Rest;
+let users: readonly {
+  readonly name: string;
+  readonly token: string | undefined;
+  readonly roles: string[] | undefined;
+}[];
+const identities = new Map<string, RawIdentity>();
+
+beforeAll(async () => {
+  system = await startSystem();
+  rest = new Rest(system.edgeUrl);
+  users = [
+    { name: 'nobody', token: undefined, roles: undefined },
+    { name: 'a user', token: (await rest.person()).token, roles: [] },
+    {
+      name: 'an admin',
+      token: await rest.signIn(system.admin.email, system.admin.password),
+      roles: ['admin'],
+    },
+  ];
+  for (const name of [...services, 'edge', 'operator'] as const)
+    identities.set(name, readIdentity(system.identity(name)));
+  const { ca } = system.identity('edge');
+  const existing = { ca: readFileSync(ca, 'utf8'), key: readFileSync(join(dirname(ca), 'ca.key'), 'utf8') };
+  identities.set('stranger', await (await createAuthority({ existing })).issue('stranger'));
+}, 120_000);
+
+afterAll(async () => {
+  await system?.stop();
+}, 60_000);
+
+const portOf = (workload: string) => system.process(workload).port;
+
+test('the text of the contracts has every method that is served', () => {
+  const known = [...contracts().methods.keys()].filter((path) => path.startsWith('/shop.'));
+  expect(rules.map(({ path }) => path).sort()).toEqual(known.sort());
+  expect(new Set(rules.map(({ servedBy }) => servedBy))).toEqual(new Set(services));
+});
+
+test('by gRPC, each workload with each user gets exactly what the contract says of each method', async () => {
+  const wrong: string[] = [];
+  let cells = 0;
+  for (const [workload, identity] of identities) {
+    const clients = new Map(services.map((name) => [name as string, rawClient(portOf(name), identity)]));
+    for (const { name, token, roles } of users) {
+      const ask = async (service: string, path: string, expected: string) => {
+        const client = clients.get(service);
+        if (client === undefined) throw new Error(`nobody serves ${path}`);
+        const found = await rawCall(client, path, token);
+        cells += 1;
+        if (found !== expected) wrong.push(`${workload}, ${name}, ${path}: ${found}, not ${expected}`);
+      };
+      await Promise.all([
+        ...rules.map((rule) => ask(rule.servedBy, rule.path, verdict(rule, { workload, roles }))),
+        ...open.flatMap((path) => services.map((service) => ask(service, path, 'allowed'))),
+      ]);
+    }
+    for (const client of clients.values()) client.close();
+  }
+  process.stderr.write(`figures: ${cells} callers × methods by gRPC, ${wrong.length} of them wrong\n`);
+  expect(wrong).toEqual([]);
+  expect(cells).toBe(identities.size * users.length * (rules.length + open.length * services.length));
+}, 60_000);
+
+test('without a certificate of the mesh nobody gets to any method', async () => {
+  const { ca } = identities.get('operator') ?? { ca: '' };
+  const foreign = await (await createAuthority()).issue('edge');
+  for (const identity of [{ ca }, { ...foreign, ca }])
+    for (const service of services) {
+      const client = rawClient(portOf(service), identity);
+      const all = [...rules.filter(({ servedBy }) => servedBy === service).map(({ path }) => path), ...open];
+      const found = await Promise.all(all.map((path) => rawCall(client, path, users[2]?.token, 3_000)));
+      client.close();
+      expect(new Set(found)).toEqual(new Set(['code 14']));
+    }
+}, 60_000);
+
+test('through the edge, by Connect, each user gets what the contract says, and internal methods are not there', async () => {
+  const wrong: string[] = [];
+  for (const { name, token, roles } of users)
+    await Promise.all(
+      rules.map(async (rule) => {
+        const expected = overHttp(verdict(rule, { workload: '', roles }), rule);
+        const found = await connect(rule, token);
+        if (found !== expected) wrong.push(`${name}, ${rule.path}: ${found}, not ${expected}`);
+      }),
+    );
+  expect(wrong).toEqual([]);
+}, 60_000);
+
+test('through the edge, by REST, each user gets what the contract says', async () => {
+  const wrong: string[] = [];
+  const routed = rules.flatMap((rule) => rule.routes.map((route) => ({ rule, route })));
+  expect(routed.length).toBeGreaterThan(15);
+  for (const { name, token, roles } of users)
+    await Promise.all(
+      routed.map(async ({ rule, route }) => {
+        const expected = overHttp(verdict(rule, { workload: '', roles }), rule);
+        const [method = '', template = ''] = route.split(' ');
+        const path = template.replaceAll(/\{[^}]+\}/g, '0198c2a5-7d4e-7b5a-8f00-000000000000');
+        const { status } = await rest.call(method, path, {
+          token,
+          ...(method === 'GET' ? {} : { body: {} }),
+        });
+        const found = status === 401 ? 'unauthenticated' : status === 403 ? 'permission_denied' : 'allowed';
+        if (found !== expected) wrong.push(`${name}, ${route}: ${status}, not ${expected}`);
+      }),
+    );
+  expect(wrong).toEqual([]);
+}, 60_000);
+
+/** What a refusal is to a client of the edge, by Connect's names of codes. */
+function overHttp(reason: string, { access }: RuleText): string {
+  if (access.services.length > 0 || reason === 'ACCESS_DENIED') return 'unimplemented';
+  if (reason === 'TOKEN_REQUIRED') return 'unauthenticated';
+  return reason === 'allowed' ? reason : 'permission_denied';
+}
+
+async function connect({ path, streams }: RuleText, token: string | undefined): Promise<string> {
+  const json = Buffer.from('{}');
+  const answer = await fetch(system.edgeUrl + path, {
+    method: 'POST',
+    headers: {
+      'content-type': streams ? 'application/connect+json' : 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: streams ? Buffer.concat([Buffer.from([0, 0, 0, 0, json.length]), json]) : json,
+    signal: AbortSignal.timeout(5_000),
+  });
+  // Of a stream, the last of its messages; of all else, the whole body.
+  const text = await answer.text();
+  const error: Json = /"code":"(\w+)"/.exec(text)?.[1];
+  if (answer.status === 404 && error === undefined) return 'unimplemented';
+  return ['unauthenticated', 'permission_denied', 'unimplemented'].includes(error) ? error : 'allowed';
+}
