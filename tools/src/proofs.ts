@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+
 /** Something that not every machine has. */
 export interface Need {
   readonly name: string;
@@ -15,6 +17,20 @@ export interface Proof {
   readonly needs?: readonly Need[];
 }
 
+const linux: Need = {
+  name: 'Linux, root and iproute2, for a network namespace',
+  met: () => process.platform === 'linux' && process.getuid?.() === 0 && mayMakeNamespace(),
+};
+
+function mayMakeNamespace(): boolean {
+  const name = `weft-need-${process.pid}`;
+  const ip = (verb: string): boolean =>
+    spawnSync('ip', ['netns', verb, name], { stdio: 'ignore' }).status === 0;
+  return ip('add') && ip('delete');
+}
+
+const full = { PROVE: '1' };
+
 /** Every promise that `make test` shows with smaller numbers, or not at all. A new one is one line. */
 export const proofs: readonly Proof[] = [
   { name: 'edge: a million inputs', file: 'edge/src/fuzz.test.ts', env: { FUZZ_RUNS: '1000000' } },
@@ -30,4 +46,21 @@ export const proofs: readonly Proof[] = [
     file: 'tools/src/polyrepo/polyrepo.test.ts',
     env: { POLYREPO: 'whole' },
   },
+  {
+    name: 'discovery: etcd killed, frozen, emptied',
+    file: 'chassis/src/discovery/outage.test.ts',
+    env: full,
+  },
+  {
+    name: 'discovery: three nodes, a frozen service',
+    file: 'chassis/src/discovery/cluster.test.ts',
+    env: full,
+  },
+  {
+    name: 'discovery: the network cut for 90 s',
+    file: 'chassis/src/discovery/network.test.ts',
+    env: full,
+    needs: [linux],
+  },
+  { name: 'discovery: how fast it is known', file: 'chassis/src/discovery/speed.test.ts', env: full },
 ];

@@ -1,9 +1,7 @@
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import { createLogger } from '../logger.ts';
 import { echoContract } from '../testing/echo.ts';
+import { startNameServer, type Zone } from '../testing/name-server.ts';
 import { openDiscovery } from './discovery.ts';
 import { dnsResolver } from './dns.ts';
 import type { Resolver } from './registry.ts';
@@ -16,43 +14,11 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-/** Names with their IPv4 addresses; `down`: it answers SERVFAIL. */
-interface Zone {
-  names: Record<string, readonly string[]>;
-  down: boolean;
-}
-
-/** A name server (RFC 1035) over UDP. Answers its address. */
+/** A name server of a zone. Answers its address. */
 async function nameServer(zone: Zone): Promise<string> {
-  const socket: Socket = createSocket('udp4');
-  socket.on('message', (query, { port, address }) => socket.send(answerTo(query, zone), port, address));
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  closing.push(() => new Promise<void>((resolve) => socket.close(resolve)));
-  return `127.0.0.1:${(socket.address() as AddressInfo).port}`;
-}
-
-function answerTo(query: Buffer, { names, down }: Zone): Buffer {
-  const labels: string[] = [];
-  let at = 12;
-  for (let length = query.readUInt8(at); length > 0; length = query.readUInt8(at)) {
-    labels.push(query.toString('ascii', at + 1, at + 1 + length));
-    at += length + 1;
-  }
-  const isA = query.readUInt16BE(at + 1) === 1;
-  const known = names[labels.join('.')];
-  const found = isA && !down ? (known ?? []) : [];
-  const [ok, serverFailure, noSuchName] = [0, 2, 3];
-  const header = Buffer.alloc(12);
-  query.copy(header, 0, 0, 2);
-  header.writeUInt16BE(0x8180 | (down ? serverFailure : known === undefined ? noSuchName : ok), 2);
-  header.writeUInt16BE(1, 4);
-  header.writeUInt16BE(found.length, 6);
-  const records = found.map((ip) =>
-    // The name by reference, type A, class IN, 1 s, 4 bytes.
-    Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, ...ip.split('.').map(Number)]),
-  );
-  return Buffer.concat([header, query.subarray(12, at + 5), ...records]);
+  const { address, close } = await startNameServer(zone);
+  closing.push(close);
+  return address;
 }
 
 /** Follows a service; the returned function waits for these addresses. */

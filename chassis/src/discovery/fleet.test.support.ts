@@ -15,6 +15,7 @@ import { echoContract, echoDefinition, echoDescriptors } from '../testing/echo.t
 import { eventually } from '../testing/eventually.ts';
 import { tlsIdentity } from '../testing/tls.ts';
 import { openDiscovery, type Discovery } from './discovery.ts';
+import type { EtcdAccess } from './etcd/address.ts';
 
 /** A service in a process of its own. */
 export interface Member {
@@ -50,7 +51,7 @@ export interface Load {
 export interface FleetOptions {
   readonly leaseMs: number;
   readonly cacheDir?: string;
-  readonly graceMs?: number;
+  readonly access?: EtcdAccess;
 }
 
 /** A fleet at a REGISTRY; nothing is started yet. */
@@ -85,7 +86,7 @@ export async function createFleet(registry: string, options: FleetOptions): Prom
     discovery,
     folder,
     start(id, environment = {}) {
-      const main = fileURLToPath(import.meta.resolve('@weft/chassis/testing/echo-service'));
+      const main = fileURLToPath(new URL('../../dist/testing/echo-service.js', import.meta.url));
       const child = spawn(process.execPath, [main], {
         env: { PATH: process.env['PATH'], ...common, INSTANCE_ID: id, ADMIN_PORT: '0', ...environment },
         stdio: ['ignore', 'pipe', 'pipe'],

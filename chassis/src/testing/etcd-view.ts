@@ -13,7 +13,10 @@ export interface EtcdView {
 export function viewEtcd(url: string): EtcdView {
   const [, hosts = '', path = ''] = /^etcd:\/\/([^/]+)(.*)$/.exec(url) ?? [];
   const prefix = `${path}/weft/services/`;
-  const client = new Etcd3({ hosts: hosts.split(',').map((host) => `http://${host}`) });
+  const client = new Etcd3({
+    hosts: hosts.split(',').map((host) => `http://${host}`),
+    defaultCallOptions: () => ({ deadline: Date.now() + 1_000 }),
+  });
   return {
     client,
     async registrations() {

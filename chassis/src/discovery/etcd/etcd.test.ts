@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createLogger } from '../../logger.ts';
 import { viewEtcd, type EtcdView } from '../../testing/etcd-view.ts';
 import { startEtcd, type EtcdServer } from '../../testing/servers.ts';
@@ -89,42 +88,6 @@ test('a value that cannot be read is skipped', async () => {
   register('c');
   await eventually(() => expect(last()).toEqual(['c']));
   await client.delete().prefix(prefix);
-});
-
-test('etcd away for longer than the lease: nobody is forgotten, and all register again', async () => {
-  const { told, last, resolver } = follow();
-  const registrations = [register('a'), register('b')];
-  await eventually(() => expect(last()).toEqual(['a', 'b']));
-  const before = told.length;
-  await etcd.kill('SIGKILL');
-  await eventually(() => expect(resolver.status().connected).toBe(false));
-  await eventually(() => expect(registrations[0]?.status().registered).toBe(false));
-  await delay(leaseS * 1000 + 500);
-  await etcd.restart();
-  await eventually(() => expect(registrations.map((each) => each.status().registered)).toEqual([true, true]));
-  await eventually(() => expect(resolver.status().connected).toBe(true));
-  register('c');
-  await eventually(() => expect(last()).toEqual(['a', 'b', 'c']));
-  for (const list of told.slice(before)) expect(list).toEqual(expect.arrayContaining(['a', 'b']));
-});
-
-test('etcd started empty: all are back in it by themselves, and changes are heard again', async () => {
-  const { told, last } = follow();
-  // Far ahead of what the empty one will count from.
-  const { client } = view;
-  for (let i = 0; i < 50; i += 1) await client.put('elsewhere').value(String(i));
-  register('a');
-  const second = register('b');
-  await eventually(() => expect(last()).toEqual(['a', 'b']));
-  const before = told.length;
-  await etcd.restart({ empty: true });
-  const keys = async () => (await client.getAll().prefix(prefix).keys()).length;
-  await eventually(async () => expect(await keys().catch(() => 0)).toBe(4));
-  register('c');
-  await eventually(() => expect(last()).toEqual(['a', 'b', 'c']));
-  for (const list of told.slice(before)) expect(list).toEqual(expect.arrayContaining(['a', 'b']));
-  await second.deregister();
-  await eventually(() => expect(last()).toEqual(['a', 'c']));
 });
 
 test('keys that somebody deleted are put again', async () => {

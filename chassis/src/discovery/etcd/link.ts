@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import {
   Channel,
   credentials,
@@ -87,7 +89,11 @@ export class EtcdLink {
 
   #connect(): Open {
     const host = this.#address.hosts[this.#at] ?? '';
-    const channel = new Channel(host, this.#credentials(), channelOptions);
+    const channel = new Channel(host, this.#credentials(host), {
+      ...channelOptions,
+      // An IP address may not be sent as server name (RFC 6066, section 3).
+      ...(this.#address.tls && isIP(hostOf(host)) !== 0 ? { 'grpc.ssl_target_name_override': 'etcd' } : {}),
+    });
     const etcd = new Etcd3({
       hosts: [host],
       defaultCallOptions: (call) => (call.isStream ? {} : { deadline: Date.now() + this.#timeoutMs }),
@@ -102,12 +108,19 @@ export class EtcdLink {
   }
 
   /** Files are read for each connection: certificates may have been renewed. */
-  #credentials(): ChannelCredentials {
+  #credentials(host: string): ChannelCredentials {
     if (!this.#address.tls) return credentials.createInsecure();
     const { caFile, certFile, keyFile } = this.#access;
     const read = (file: string | undefined) => (file === undefined ? null : readFileSync(file));
-    return credentials.createSsl(read(caFile), read(keyFile), read(certFile));
+    return credentials.createSsl(read(caFile), read(keyFile), read(certFile), {
+      checkServerIdentity: (_, certificate) => checkServerIdentity(hostOf(host), certificate),
+    });
   }
+}
+
+/** The host of `host:port`, an IPv6 address without its brackets. */
+function hostOf(address: string): string {
+  return address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
 }
 
 /** Adds the token, and that a node without a leader shall refuse rather than wait (etcd's `hasleader`). */

@@ -96,7 +96,8 @@ export class EtcdRegistration implements Registration {
         const taken = await this.#keep(etcd);
         if (failures > 0) this.#logger.info({ failures }, 'registry answers again');
         failures = 0;
-        if (taken !== '' && this.#detail !== taken) this.#logger.error(taken);
+        if (taken !== '' && this.#detail !== taken)
+          this.#logger.error({ instance: this.#of.instance.id }, taken);
         this.#detail = taken;
         await this.#pause(jitteredMs(taken === '' ? (this.#of.leaseS * 1000) / 3 : yieldedMs));
       } catch (error) {
