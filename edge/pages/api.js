@@ -21,7 +21,7 @@
  * @typedef {{
  *   method: string, path: string, id: string, service: string, name: string, is: Description }} Operation
  * @typedef {{
- *   info: { title: string, version: string }, servers?: { url: string }[],
+ *   info: { title: string, version: string }, servers: { url: string }[],
  *   tags: { name: string, description?: string }[], paths: Record<string, Record<string, unknown>>,
  *   components: { schemas: Record<string, Schema> } }} Document
  */
@@ -34,8 +34,8 @@ export class Api {
    */
   constructor(document, url) {
     this.document = document;
-    /** Where the API's own paths begin: where the document says, else beside it. */
-    this.base = new URL(document.servers?.[0]?.url ?? '.', url);
+    /** Where the API's own paths begin. */
+    this.base = new URL(document.servers[0]?.url ?? '.', url);
     /** @type {Operation[]} */
     this.operations = Object.entries(document.paths).flatMap(([path, item]) => operationsOf(path, item));
   }

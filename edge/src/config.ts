@@ -101,6 +101,10 @@ const translation = {
     default: true,
     about: 'print fields without presence also when they are zero or empty',
   }),
+  pages: env.boolean('PAGES', {
+    default: true,
+    about: 'serve /openapi.json and its explorer at /docs',
+  }),
   corsOrigins: env.list('CORS_ORIGINS', {
     flag: 'cors-origin',
     form: 'origin|*',

@@ -33,6 +33,8 @@ export interface ServingOptions extends RateLimitOptions {
   readonly unknownFields?: 'ignore' | 'refuse';
   /** Whether fields without presence are printed also when they are zero or empty. Default true. */
   readonly emitDefaults?: boolean;
+  /** Whether `/openapi.json` and `/docs` are served. Default true. */
+  readonly pages?: boolean;
   /** Names of headers and metadata, in lower case, that pass in neither direction. Default none. */
   readonly stripHeaders?: readonly string[];
   /** Origins whose pages may call, as `https://app.example.com`; `*` for all. Default none. */
@@ -74,8 +76,8 @@ export function createEdge(options: EdgeOptions): Edge {
   const { tokens, contract } = options;
   const logger = options.logger ?? createLogger({ name: 'edge', level: 'warn' });
   const limits = { ...defaultLimits, ...options.limits };
-  const { unknownQuery = 'refuse', unknownFields = 'ignore', emitDefaults = true } = options;
-  const settled = { ...options, logger, limits, unknownQuery, unknownFields, emitDefaults };
+  const { unknownQuery = 'refuse', unknownFields = 'ignore', emitDefaults = true, pages = true } = options;
+  const settled = { ...options, logger, limits, unknownQuery, unknownFields, emitDefaults, pages };
   const schemaOptions = { ...settled, knowsUsers: tokens !== undefined };
   const draining = new AbortController();
   const failures = createFailures(logger, draining.signal);

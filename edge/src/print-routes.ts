@@ -36,7 +36,10 @@ async function schemaOf(config: EdgeConfig): Promise<{ schema: Schema; missing: 
   if (descriptors.length > 0) {
     const contract = readDescriptorSets(descriptors, logger);
     const knowsUsers = config.tokenIssuer !== undefined;
-    return { schema: buildSchema(contract, { emitDefaults, limits: config, knowsUsers }), missing: '' };
+    return {
+      schema: buildSchema(contract, { emitDefaults, pages: false, limits: config, knowsUsers }),
+      missing: '',
+    };
   }
   // Verifies nothing, but says that users are told apart.
   const tokens = config.tokenIssuer === undefined ? undefined : { verify: () => Promise.reject(new Error()) };

@@ -25,6 +25,8 @@ export interface Schema {
 }
 
 export interface SchemaOptions {
+  /** Whether there are pages at all. */
+  readonly pages: boolean;
   readonly emitDefaults: boolean;
   readonly limits: Limits;
   /** Whether users can be told apart, by their tokens. */
@@ -54,7 +56,7 @@ export function buildSchema(contract: Contract, options: SchemaOptions): Schema 
       maxDepth: options.limits.jsonDepth * 3,
     }),
     errors: new ErrorPrinter(withDetailTypes(contract)),
-    pages: pagesOf(served, routes),
+    pages: options.pages ? pagesOf(served, routes) : () => undefined,
   };
 }
 

@@ -168,10 +168,16 @@ function attempted(
   endpoint.inFlight -= 1;
 }
 
-/** Waiting for an instance ends a little before the deadline, so that the caller still hears why. */
+/**
+ * So long a call waits for an instance: long enough for the only one to be restarted, and short, since calls
+ * that wait for a service that is dead take the room of those to others.
+ */
+const longestPatienceMs = 3_000;
+
+/** Waiting ends a little before the deadline too, so that the caller still hears why. */
 function patienceMs({ deadlineMs }: CallPlan): number {
   const left = deadlineMs - Date.now();
-  return Math.min(30_000, left - Math.min(100, left / 10));
+  return Math.min(longestPatienceMs, left - Math.min(100, left / 10));
 }
 
 async function pause(ms: number, signals: readonly AbortSignal[], error: ServiceError): Promise<void> {

@@ -117,6 +117,15 @@ test('without a ready instance a call waits for one, and says so when none comes
   await expect(cancelled).rejects.toMatchObject({ code: 'CANCELLED' });
 });
 
+test('a call that may take long does not wait that long for an instance', async () => {
+  const instances = played({ 'a:1': ok });
+  instances.setReady('a:1', false);
+  const deadlineMs = Date.now() + 9_000;
+  const call = instances.mesh.unary(write, body, { timeoutMs: 9_000 });
+  await expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: 'NO_INSTANCE' });
+  expect(Date.now()).toBeLessThan(deadlineMs - 1_000);
+});
+
 test('each attempt has metadata of its own, with what the caller gave', async () => {
   const seen: (readonly string[])[] = [];
   const { mesh } = played({

@@ -7,15 +7,6 @@ import { PathNamer } from './paths.ts';
 import type { Schema } from './scalar-schema.ts';
 import { Schemas } from './schemas.ts';
 
-export interface OpenApiOptions {
-  /** Default: the names of the services, up to three. */
-  readonly title?: string;
-  /** Of the API. Default: the last part of the first service's package, if that is a version; else `1`. */
-  readonly version?: string;
-  /** Where the API is. Default: where the document is. */
-  readonly servers?: readonly { readonly url: string; readonly description?: string }[];
-}
-
 /** The methods that a path of OpenAPI 3.1 can have. */
 const standardMethods = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']);
 
@@ -28,7 +19,7 @@ const standardMethods = new Set(['get', 'put', 'post', 'delete', 'options', 'hea
  * path (3.2 knows `additionalOperations`), and so does `*`, unless the path's GET or POST is free; a second
  * operation of one method on one path has the path with a fragment, `/v1/{name}#Library_GetFile`.
  */
-export function openApiDocument(contract: Contract, routes: Routes, options: OpenApiOptions = {}): Schema {
+export function openApiDocument(contract: Contract, routes: Routes): Schema {
   const schemas = new Schemas(contract.registry);
   const namer = new PathNamer();
   const operationId = operationIds(routes.list);
@@ -44,14 +35,14 @@ export function openApiDocument(contract: Contract, routes: Routes, options: Ope
   }
   const secured = routes.list.some(({ method: { access } }) => ['user', 'roles'].includes(access.kind));
   const services = [...new Set(routes.list.map(({ method }) => method.descriptor.parent))];
-  const { title, version, servers } = options;
   return {
     openapi: '3.1.1',
     info: {
-      title: title ?? (services.length > 3 ? 'API' : services.map(({ name }) => name).join(', ') || 'API'),
-      version: version ?? /(?<=\.)v\d\w*$/.exec(services[0]?.file.proto.package ?? '')?.[0] ?? '1',
+      title: services.length > 3 ? 'API' : services.map(({ name }) => name).join(', ') || 'API',
+      version: /(?<=\.)v\d\w*$/.exec(services[0]?.file.proto.package ?? '')?.[0] ?? '1',
     },
-    ...(servers !== undefined && servers.length > 0 && { servers }),
+    // Beside the document, whatever prefix both are below; OpenAPI's own default is the root.
+    servers: [{ url: '.' }],
     tags: services.map((service) => {
       const description = commentOf(service);
       return { name: service.typeName, ...(description !== '' && { description }) };

@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
+import { defaultLimits } from '../limits.ts';
 import { buildRoutes } from '../routing/routes.ts';
+import { buildSchema } from '../schema.ts';
 import { startExplorer } from '../testing/explorer.ts';
 import { send } from '../testing/http.ts';
 import { contractOf } from '../testing/schema.ts';
@@ -9,7 +11,7 @@ import { createPages } from './pages.ts';
 const contract = contractOf(
   'rpc A(Request) returns (Request) { option (google.api.http) = {get: "/a"}; option (weft.v1.access) = {public: true}; }',
 );
-const pages = createPages(contract, buildRoutes(contract), { title: 'One' });
+const pages = createPages(contract, buildRoutes(contract));
 const folder = new URL('../../pages/', import.meta.url);
 const served = readdirSync(folder).filter((name) => !name.startsWith('tsconfig') && name !== 'docs.html');
 
@@ -50,16 +52,31 @@ test('a client that has a page is told that it has', async () => {
   }
 });
 
+test('a route of the contract is no page, and pages can be switched off', () => {
+  const own = contractOf(
+    'rpc A(Request) returns (Request) { option (google.api.http) = {get: "/docs"}; option (weft.v1.access) = {public: true}; }',
+  );
+  const pagesOf = (on: boolean) =>
+    buildSchema(own, { pages: on, emitDefaults: true, limits: defaultLimits, knowsUsers: true }).pages;
+  const asked = ['/docs', '/openapi.json'];
+  expect(asked.map((path) => pagesOf(true)(path)?.status)).toEqual([undefined, 200]);
+  expect(asked.map((path) => pagesOf(false)(path)?.status)).toEqual([undefined, undefined]);
+});
+
 test('a page is made once', () => {
   expect(pages('/openapi.json')).toBe(pages('/openapi.json'));
   expect(pages('/docs')).toBe(pages('/docs'));
 });
 
 test('the tag of a document follows its content', () => {
-  const tag = (title: string) =>
-    createPages(contract, buildRoutes(contract), { title })('/openapi.json')?.etag;
-  expect(tag('One')).toBe(pages('/openapi.json')?.etag);
-  expect(tag('Two')).not.toBe(tag('One'));
+  const tagOf = (path: string) => {
+    const other = contractOf(
+      `rpc A(Request) returns (Request) { option (google.api.http) = {get: "${path}"}; option (weft.v1.access) = {public: true}; }`,
+    );
+    return createPages(other, buildRoutes(other))('/openapi.json')?.etag;
+  };
+  expect(tagOf('/a')).toBe(pages('/openapi.json')?.etag);
+  expect(tagOf('/b')).not.toBe(tagOf('/a'));
 });
 
 test('/docs/ leads to /docs, below any prefix', () => {

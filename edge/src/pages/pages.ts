@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Contract } from '@weft/chassis/contract';
 import type { Routes } from '../routing/routes.ts';
-import { openApiDocument, type OpenApiOptions } from './openapi.ts';
+import { openApiDocument } from './openapi.ts';
 
 /** A page of the edge's own, ready to be sent. */
 export interface Page {
@@ -50,11 +50,11 @@ const common = {
  * is first asked for, and kept: a new contract needs new pages. The explorer finds the document and the API
  * beside itself, so that all three may stand below any prefix.
  */
-export function createPages(contract: Contract, routes: Routes, options: OpenApiOptions = {}): Pages {
+export function createPages(contract: Contract, routes: Routes): Pages {
   let document: Page | undefined;
   return (path) => {
     if (path === '/openapi.json') {
-      const body = (): string => JSON.stringify(openApiDocument(contract, routes, options));
+      const body = (): string => JSON.stringify(openApiDocument(contract, routes));
       return (document ??= page('application/json', Buffer.from(body()), "default-src 'none'"));
     }
     return staticPage(path);

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Contract } from '@weft/chassis/contract';
 import { loadContract } from '@weft/chassis/load-contract';
-import { openApiDocument, type OpenApiOptions } from '../pages/openapi.ts';
+import { openApiDocument } from '../pages/openapi.ts';
 import { buildRoutes } from '../routing/routes.ts';
 import { compileProtos } from './schema.ts';
 
@@ -16,8 +16,8 @@ export interface Doc {
 }
 
 /** The OpenAPI document of a contract, as a client reads it. */
-export function documentOf(contract: Contract, options?: OpenApiOptions): Doc {
-  return JSON.parse(JSON.stringify(openApiDocument(contract, buildRoutes(contract), options))) as Doc;
+export function documentOf(contract: Contract): Doc {
+  return JSON.parse(JSON.stringify(openApiDocument(contract, buildRoutes(contract)))) as Doc;
 }
 
 /** The document of proto text. */

@@ -41,7 +41,7 @@ const broken = { http1: 3, http2: 2 };
 export async function fuzz({ seed, from, runs }: FuzzOptions): Promise<FuzzResult> {
   const contract = testContract();
   const requests = new Requests(
-    buildSchema(contract, { emitDefaults: true, limits: defaultLimits, knowsUsers: true }),
+    buildSchema(contract, { emitDefaults: true, pages: true, limits: defaultLimits, knowsUsers: true }),
   );
   const edge = await startEdge(contract.bytes);
   const statuses = new Map<number, number>();
