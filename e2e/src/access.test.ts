@@ -3,13 +3,17 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createAuthority } from '@weft/chassis/testing/certificates';
 import { contracts } from '@weft/tools/grpc-call';
+import { writePrivate } from '@weft/tools/private-file';
 import { startSystem, type System } from '@weft/tools/system';
 import { rulesOfTheShop, verdict, type RuleText } from './contract-rules.ts';
 import { rawCall, rawClient, readIdentity, type RawIdentity } from './raw-call.ts';
-import { Rest, type Json } from './rest.ts';
+import { Rest, until, type Json } from './rest.ts';
 
 // Who may call what: every caller by every method, on the running shop, and what the contract's text says of it.
 
+/** `make prove` rotates for a minute, every 5 s. */
+const rotations = Number(process.env['ROTATIONS'] ?? 1);
+const pauseMs = Number(process.env['ROTATE_EVERY_MS'] ?? 500);
 const rules = rulesOfTheShop();
 const services = ['catalog', 'identity', 'ordering'] as const;
 const open = [
@@ -130,6 +134,71 @@ test('through the edge, by REST, each user gets what the contract says', async (
     );
   expect(wrong).toEqual([]);
 }, 60_000);
+
+test('certificates and then their authority are replaced in all processes under load: no request fails', async () => {
+  const folder = dirname(system.identity('edge').ca);
+  const logs = join(dirname(folder), 'log');
+  const workloads = [...services, 'edge'] as const;
+  const authority = await createAuthority({
+    existing: {
+      ca: readFileSync(join(folder, 'ca.pem'), 'utf8'),
+      key: readFileSync(join(folder, 'ca.key'), 'utf8'),
+    },
+  });
+  const next = await createAuthority();
+  const replaced = (name: string) =>
+    readFileSync(join(logs, `${name}.log`), 'utf8').split('the certificate was replaced').length;
+  /** Writes a file of each process, or a pair for each, and waits until all have read it. */
+  const step = async (write: (name: (typeof workloads)[number]) => Promise<void> | void) => {
+    const before = new Map(workloads.map((name) => [name, replaced(name)]));
+    await Promise.all(workloads.map((name) => write(name)));
+    await until(
+      async () => workloads.filter((name) => replaced(name) === before.get(name)),
+      (waiting) => waiting.length === 0,
+      20_000,
+    );
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  };
+  const leaves = (by: typeof authority) => async (name: (typeof workloads)[number]) => {
+    const { cert, key } = await by.issue(name);
+    writePrivate(system.identity(name).key, key);
+    writePrivate(system.identity(name).cert, cert);
+  };
+  const trusted = (bundle: string) => (name: string) => {
+    if (name === 'edge') writePrivate(join(folder, 'ca.pem'), bundle);
+  };
+  let running = true;
+  let asked = 0;
+  const failures: string[] = [];
+  const buyer = await rest.person(100);
+  const product = await rest.product(users[2]?.token ?? '', 1, 10_000);
+  const order = { items: [{ productId: product.id, quantity: 1 }] };
+  const loads = Array.from({ length: 6 }, async (_, index) => {
+    while (running) {
+      const answer =
+        index === 0
+          ? await rest.post('/v1/orders', order, buyer.token)
+          : await rest.get(index % 2 === 0 ? '/v1/wallet' : '/v1/orders', buyer.token);
+      asked += 1;
+      if (answer.status !== 200) failures.push(`${answer.status} ${JSON.stringify(answer.body)}`);
+      if (index === 0) await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  });
+  for (let rotation = 0; rotation < rotations; rotation += 1) await step(leaves(authority));
+  await step(trusted(`${authority.ca}\n${next.ca}`));
+  await step(leaves(next));
+  await step(trusted(next.ca));
+  running = false;
+  await Promise.all(loads);
+  process.stderr.write(
+    `figures: ${asked} requests over ${rotations} rotations and a new authority, ${failures.length} failed\n`,
+  );
+  expect(failures).toEqual([]);
+  expect(asked).toBeGreaterThan(100);
+  const stale = rawClient(portOf('catalog'), identities.get('operator') ?? { ca: '' });
+  expect(await rawCall(stale, '/grpc.health.v1.Health/Check', undefined, 2_000)).toBe('code 14');
+  stale.close();
+}, 240_000);
 
 /** What a refusal is to a client of the edge, by Connect's names of codes. */
 function overHttp(reason: string, { access }: RuleText): string {

@@ -1,18 +1,31 @@
-import { X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createAuthority } from '@weft/chassis/testing/certificates';
 import { writePrivate } from './private-file.ts';
 import { workloads } from './workloads.ts';
 
-const dayMs = 86_400_000;
-const renewBeforeMs = 10 * dayMs;
+const hourMs = 3_600_000;
+/** Of a workload's certificate. It is renewed at half of it. */
+const leafMs = 24 * hourMs;
+const authorityMs = 365 * 24 * hourMs;
+/** An authority that ends sooner gives way to the next. */
+const authorityLeftMs = 30 * 24 * hourMs;
+/** Every process has read a changed file after this long: it looks at them each second. */
+const settleMs = 30_000;
 
 /** The files of a workload's identity, as TLS_CA_FILE, TLS_CERT_FILE and TLS_KEY_FILE name them. */
 export interface IdentityFiles {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+}
+
+export interface CertificateOptions {
+  /** Unix milliseconds, as far as lifetimes are concerned. Default: Date.now. */
+  readonly now?: () => number;
+  /** How long a changed bundle of authorities is left for everybody to read. Default: 30,000 ms. */
+  readonly settleMs?: number;
 }
 
 /** Where a workload's identity is. `operator` is the person at the keyboard. */
@@ -22,42 +35,88 @@ export function identityFiles(folder: string, name: string): IdentityFiles {
 }
 
 /**
- * Makes a certificate authority and a certificate for each workload and the operator. What exists is
- * kept, unless it ends within ten days or another authority issued it. Returns the names of those made.
+ * Makes a certificate authority and a certificate for each workload and the operator. What exists is kept, but
+ * for certificates past half of their 24 hours, or of an authority that no longer issues. Returns the names of
+ * those made. To be called again and again: it also takes the next step of a roll-over, when one is due.
+ *
+ * The authority rolls over 30 days before its end, so that nobody is ever shown what they do not trust: first the
+ * next one is trusted beside it (`ca.pem` has both), then it issues, then the one before is dropped.
  */
-export async function ensureCertificates(folder: string): Promise<readonly string[]> {
-  const ca = join(folder, 'certs', 'ca.pem');
-  const caKey = join(folder, 'certs', 'ca.key');
-  const usable = lasts(ca, 30 * dayMs) && existsSync(caKey);
+export async function ensureCertificates(
+  folder: string,
+  options: CertificateOptions = {},
+): Promise<readonly string[]> {
+  const { now = Date.now, settleMs: patience = settleMs } = options;
+  const file = (name: string) => join(folder, 'certs', name);
+  const [ca, caKey, nextCa, nextKey] = [
+    file('ca.pem'),
+    file('ca.key'),
+    file('ca-next.pem'),
+    file('ca-next.key'),
+  ];
   const names = [...workloads.map(({ name }) => name as string), 'operator'];
+  const lasts = (pem: string, forMs: number) =>
+    new X509Certificate(pem).validToDate.getTime() > now() + forMs;
+  const settled = () => Date.now() - statSync(ca).mtimeMs >= patience;
+
+  const first = issuing(ca, caKey);
+  if (first === undefined || !lasts(first, 0)) await newAuthority(ca, caKey, authorityMs);
+  else if (existsSync(nextCa) && settled()) {
+    writePrivate(caKey, read(nextKey));
+    for (const done of [nextCa, nextKey]) rmSync(done);
+  } else if (!lasts(first, authorityLeftMs) && !existsSync(nextCa)) {
+    await newAuthority(nextCa, nextKey, authorityMs);
+    writePrivate(ca, `${first.trim()}\n${read(nextCa)}`);
+  }
+
+  const issuer = issuing(ca, caKey);
+  if (issuer === undefined) throw new Error(`${caKey} is the key of no certificate in ${ca}`);
   const missing = names.filter((name) => {
     const { cert, key } = identityFiles(folder, name);
-    return !usable || !existsSync(key) || !lasts(cert, renewBeforeMs) || !issuedBy(cert, ca);
+    return !isPair(cert, key) || !lasts(read(cert), leafMs / 2) || !issuedBy(read(cert), issuer);
   });
-  if (missing.length === 0) return [];
-  const existing = usable ? { ca: readFileSync(ca, 'utf8'), key: readFileSync(caKey, 'utf8') } : undefined;
-  const authority = await createAuthority(existing === undefined ? {} : { existing });
-  if (!usable) {
-    writePrivate(caKey, authority.key);
-    writePrivate(ca, authority.ca);
+  if (missing.length === 0) {
+    // Nobody shows a certificate of the authority before any more.
+    if (split(read(ca)).length > 1 && !existsSync(nextCa) && settled()) writePrivate(ca, issuer);
+    return [];
   }
+  const authority = await createAuthority({ existing: { ca: issuer, key: read(caKey) } });
   for (const name of missing) {
     const files = identityFiles(folder, name);
-    const identity = await authority.issue(name);
+    const identity = await authority.issue(name, { validMs: leafMs });
     writePrivate(files.key, identity.key);
     writePrivate(files.cert, identity.cert);
   }
   return missing;
 }
 
-function lasts(file: string, forMs: number): boolean {
-  return existsSync(file) && read(file).validToDate.getTime() > Date.now() + forMs;
+async function newAuthority(caFile: string, keyFile: string, validMs: number): Promise<void> {
+  const { ca, key } = await createAuthority({ validMs });
+  writePrivate(keyFile, key);
+  writePrivate(caFile, ca);
 }
 
-function issuedBy(file: string, ca: string): boolean {
-  return read(file).verify(read(ca).publicKey);
+/** The authority in the bundle whose key we have. */
+function issuing(bundleFile: string, keyFile: string): string | undefined {
+  if (!existsSync(bundleFile) || !existsSync(keyFile)) return undefined;
+  const key = createPrivateKey(read(keyFile));
+  return split(read(bundleFile)).find((pem) => new X509Certificate(pem).checkPrivateKey(key));
 }
 
-function read(file: string): X509Certificate {
-  return new X509Certificate(readFileSync(file));
+function split(bundle: string): string[] {
+  return bundle.split(/(?<=\n)(?=-----BEGIN)/);
+}
+
+/** Two that write at once could leave the key of one and the certificate of the other. */
+function isPair(cert: string, key: string): boolean {
+  if (!existsSync(cert) || !existsSync(key)) return false;
+  return new X509Certificate(read(cert)).checkPrivateKey(createPrivateKey(read(key)));
+}
+
+function issuedBy(cert: string, ca: string): boolean {
+  return new X509Certificate(cert).verify(new X509Certificate(ca).publicKey);
+}
+
+function read(file: string): string {
+  return readFileSync(file, 'utf8');
 }

@@ -6,13 +6,15 @@ import type { Workload } from './workloads.ts';
 
 /**
  * Changes when a process would run other code or with another environment: then `make up` starts it
- * again. Code is known by the names, sizes and times of compiled files; certificates by their content.
+ * again. Code is known by the names, sizes and times of compiled files, other files by their content;
+ * certificates are read again by whoever uses them, and need no restart.
  */
 export function workloadFingerprint({ packages }: Workload, environment: NodeJS.ProcessEnv): string {
   const hash = createHash('sha256');
   for (const [name, value] of Object.entries(environment).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     hash.update(`${name}=${value}\n`);
-    if (name.endsWith('_FILE') && value !== undefined) hash.update(readFileSync(value));
+    if (name.endsWith('_FILE') && !name.startsWith('TLS_') && value !== undefined)
+      hash.update(readFileSync(value));
   }
   for (const name of packages) for (const line of listing(join(root, name, 'dist'))) hash.update(line);
   for (const file of ['proto/gen/descriptors.binpb', 'package-lock.json'])

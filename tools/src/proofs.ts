@@ -31,6 +31,8 @@ function mayMakeNamespace(): boolean {
 
 const full = { PROVE: '1' };
 
+const rotation = { ROTATIONS: '12', ROTATE_EVERY_MS: '5000' };
+
 /** Every promise that `make test` shows with smaller numbers, or not at all. A new one is one line. */
 export const proofs: readonly Proof[] = [
   { name: 'edge: a million inputs', file: 'edge/src/fuzz.test.ts', env: { FUZZ_RUNS: '1000000' } },
@@ -63,4 +65,16 @@ export const proofs: readonly Proof[] = [
     needs: [linux],
   },
   { name: 'discovery: how fast it is known', file: 'chassis/src/discovery/speed.test.ts', env: full },
+  {
+    name: 'identity: certificates rotate every 5 s',
+    file: 'chassis/src/server/rotation.test.ts',
+    test: 'certificates are replaced',
+    env: rotation,
+  },
+  {
+    name: 'identity: the shop rotates every 5 s',
+    file: 'e2e/src/access.test.ts',
+    test: 'certificates and then',
+    env: rotation,
+  },
 ];

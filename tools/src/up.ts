@@ -1,4 +1,6 @@
+import { statSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
 import { all } from './all.ts';
 import { ensureDatabases } from './databases.ts';
@@ -89,6 +91,18 @@ async function bringUp(options: {
     processes,
     steps,
   });
+  await keepCertificates(processes);
+}
+
+/** Certificates last a day: a process of its own renews them, for as long as the shop runs. */
+async function keepCertificates(processes: Processes): Promise<void> {
+  const name = 'certificates';
+  const main = fileURLToPath(new URL('renew-certificates.js', import.meta.url));
+  const fingerprint = String(statSync(main).mtimeMs);
+  if (processes.running(name, fingerprint) !== undefined) return;
+  const args = ['--max-semi-space-size=2', main, folder];
+  const env = { PATH: process.env['PATH'] };
+  await processes.start({ name, command: process.execPath, args, env, ports: [], fingerprint });
 }
 
 /** The ports that something will listen on and nothing of ours does yet. */
