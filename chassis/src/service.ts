@@ -258,10 +258,12 @@ function register(
 ): Registration | undefined {
   const version = process.env['npm_package_version'] ?? '';
   const instance = { id, address, zone, weight: 1, version, startedAt: new Date().toISOString() };
-  return discovery.registry?.register(
-    instance,
-    services.map((one) => one.service),
-  );
+  const names = services.map((one) => one.service);
+  try {
+    return discovery.registry?.register(instance, names);
+  } catch (error) {
+    throw new StartError('INSTANCE_ID cannot be registered', { cause: error });
+  }
 }
 
 interface Running {

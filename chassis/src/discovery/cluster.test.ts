@@ -106,7 +106,7 @@ test('a service frozen past its lease: it is dropped, and back by itself within 
   });
   // Whatever was on its way to the frozen one waits for it, until its deadline.
   for (const failure of failures) expect(failure).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-  if (!prove) expect(failures).toEqual([]);
+  expect(failures.length).toBeLessThanOrEqual(prove ? served / 20 : 0);
   await fleet.settled('one', 'two');
   figures(
     `a service frozen past its lease: ${served} calls, ${failures.length} hit their deadline; back after ${backMs.toFixed(0)} ms`,

@@ -16,9 +16,9 @@ afterEach(async () => {
 
 /** A name server of a zone. Answers its address. */
 async function nameServer(zone: Zone): Promise<string> {
-  const { address, close } = await startNameServer(zone);
-  closing.push(close);
-  return address;
+  const server = await startNameServer(zone);
+  closing.push(() => server.close());
+  return server.address;
 }
 
 /** Follows a service; the returned function waits for these addresses. */

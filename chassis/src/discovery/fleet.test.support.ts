@@ -121,7 +121,7 @@ export async function createFleet(registry: string, options: FleetOptions): Prom
       const pending = new Set<Promise<void>>();
       const one = async (): Promise<void> => {
         try {
-          const id = String(await echo.who(null));
+          const id = (await echo.who(null)) as string;
           served[id] = (served[id] ?? 0) + 1;
         } catch (error) {
           failures.push(error);

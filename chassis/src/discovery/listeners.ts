@@ -23,7 +23,8 @@ export class Listeners<T> {
   }
 
   tell(value: T): void {
-    for (const one of [...this.#all]) if (this.#all.has(one)) this.#tell(one.listener, value);
+    // One that comes or goes meanwhile is heeded: a Set is iterated as it is.
+    for (const { listener } of this.#all) this.#tell(listener, value);
   }
 
   clear(): void {

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../logger.ts';
+import { registryState } from '../process-parts.ts';
 import { eventually } from '../testing/eventually.ts';
 import { startEtcd } from '../testing/servers.ts';
 import { etcdRegistry, etcdResolver } from './etcd/etcd.ts';
@@ -61,6 +62,7 @@ test('etcd away at the start: the instances last known are in use, and how old t
   const second = open();
   expect(second.last()).toEqual([instance]);
   await eventually(() => expect(second.resolver.status().detail).toMatch(/ECONNREFUSED/));
+  expect(await registryState(second.resolver).state()).toEqual({ ok: false, detail: expect.any(String) });
   expect(second.resolver.status().detail).toMatch(/; in use are the 1 entries saved \d+ s ago \(\d{4}-/);
   await etcd.restart();
   await eventually(() => expect(second.resolver.status()).toEqual({ connected: true, detail: '' }));
@@ -148,4 +150,14 @@ test('a folder that cannot be written to is told once, however often it is tried
     await writer.close();
     expect(warnings).toEqual(Array<string>(i + 1).fill('the snapshot of discovery cannot be written'));
   }
+});
+
+test('what cannot be registered is a fault at the start, and names its variable', async () => {
+  const fleet = await createFleet('etcd://127.0.0.1:1', { leaseMs: 2_000 });
+  ends.push(() => fleet.close());
+  const everywhere = fleet.start('x', { GRPC_HOST: '0.0.0.0' });
+  const slashed = fleet.start('a/b');
+  await eventually(() => expect(everywhere.log()).toContain('ADVERTISE_HOST is not set'));
+  await eventually(() => expect(slashed.log()).toContain('INSTANCE_ID cannot be registered'));
+  await eventually(() => expect([everywhere.process.exitCode, slashed.process.exitCode]).toEqual([1, 1]));
 });

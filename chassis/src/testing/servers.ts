@@ -75,7 +75,7 @@ export interface DatabaseServer extends Server {
 /** Starts etcd on loopback and waits until it serves. Throws with its last log lines if it does not. */
 export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdServer> {
   const { host = loopback, tls, through = [] } = options;
-  const [command = '', ...before] = [...through, requireBinary('etcd-server', 'etcd')];
+  const [command, ...before] = [...through, requireBinary('etcd-server', 'etcd')];
   const folder = await dataFolder(options.dataDir);
   const data = join(folder.path, 'etcd');
   const port = options.port ?? (await getPort({ host: loopback }));

@@ -27,6 +27,8 @@ const channelOptions = {
   'grpc.max_receive_message_length': -1,
 };
 
+const passwordMs = 3_000;
+
 interface Open {
   readonly etcd: Etcd3;
   readonly channel: Channel;
@@ -67,7 +69,10 @@ export class EtcdLink {
     this.#open = open;
     const { user, password } = this.#access;
     if (user !== undefined) {
-      const { token } = await open.etcd.auth.authenticate({ name: user, password: password ?? '' });
+      // Checking a password is slow by design.
+      const deadline = Date.now() + Math.max(this.#timeoutMs, passwordMs);
+      const claim = { name: user, password: password ?? '' };
+      const { token } = await open.etcd.auth.authenticate(claim, { deadline });
       open.token = token;
     }
     return open.etcd;

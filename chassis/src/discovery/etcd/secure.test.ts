@@ -164,5 +164,5 @@ test('a service process takes all of it from its environment, and prints no secr
     ...named,
   });
   await eventually(() => expect(bad.log()).toContain('REGISTRY_USER'));
-  for (const { log } of [one, bad]) expect(log()).not.toMatch(/a(%20| )secret/);
+  for (const member of [one, bad]) expect(member.log()).not.toMatch(/a(%20| )secret/);
 });

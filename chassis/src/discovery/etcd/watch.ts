@@ -93,7 +93,8 @@ export class EtcdWatch {
   async #list(etcd: Etcd3): Promise<bigint> {
     const content: Change[] = [];
     let revision: bigint | undefined;
-    for (let { key, range_end } = this.#range(); ;) {
+    const { key: first, range_end } = this.#range();
+    for (let key = first; ;) {
       const at = revision === undefined ? {} : { revision: `${revision}` };
       const { header, kvs, more } = await etcd.kv.range({ key, range_end, limit: pageKeys, ...at });
       revision ??= BigInt(header.revision);
