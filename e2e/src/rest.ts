@@ -63,7 +63,7 @@ export class Rest {
   async settled(token: string, orderId: string, timeoutMs = 40_000): Promise<Json> {
     const answer = await until(
       () => this.get(`/v1/orders/${orderId}`, token),
-      ({ status, body }) => status < 500 && status !== 429 && body.status !== 'PENDING',
+      ({ status, body }) => status < 500 && body.status !== 'PENDING',
       timeoutMs,
     );
     return expectOk(answer);

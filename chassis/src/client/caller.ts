@@ -6,7 +6,7 @@ import type { Endpoint } from './endpoint.ts';
 import type { CallOptions, Mesh, StreamResult, UnaryResult } from './mesh.ts';
 import type { Pool } from './pool.ts';
 import { RequestSource } from './request-source.ts';
-import { mayRetry, neverLeft, retryDelayMs } from './retry.ts';
+import { mayRetry, neverLeft, overloaded, retryDelayMs } from './retry.ts';
 import { resumableStream } from './stream-attempts.ts';
 import { createCallObserver, type ObservedCall } from './telemetry.ts';
 
@@ -132,9 +132,11 @@ async function attempts<T>(
       return result;
     } catch (error) {
       const left = !neverLeft(error);
-      // One that went away is not to be set aside when it comes back, as it has done nothing wrong.
-      const code = left || endpoint.ready ? codeOf(error) : undefined;
-      attempted(pool, endpoint, code, left ? elapsedMs() : undefined);
+      const refused = error instanceof ServiceError && error.reason === overloaded;
+      // One that went away is not to be set aside when it comes back, nor one that has too much to do: both have
+      // done nothing wrong. A refusal is quick, and must not draw more calls.
+      const blameless = refused || (!left && !endpoint.ready);
+      attempted(pool, endpoint, blameless ? undefined : codeOf(error), left ? elapsedMs() : undefined);
       if (!(error instanceof ServiceError)) throw error;
       tried ??= new Set();
       tried.add(endpoint);

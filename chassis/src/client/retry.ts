@@ -9,6 +9,9 @@ export const notSent = 'NOT_SENT';
 /** Raised by a connection: it broke, and nobody knows whether the request was served. */
 export const connectionLost = 'CONNECTION_LOST';
 
+/** Said by a server that takes no more calls for the moment: it has not looked at this one, and nothing is wrong with it. */
+export const overloaded = 'OVERLOADED';
+
 /** Whether an attempt failed before anything was sent. */
 export function neverLeft(error: unknown): error is ServiceError {
   return error instanceof ServiceError && error.reason === notSent && error.domain === undefined;

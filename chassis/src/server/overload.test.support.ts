@@ -50,7 +50,7 @@ export async function startOverload(permits: number, workMs: number, pinned: boo
     };
   };
   const start = (main: string, core: number, environment: Record<string, string>): ChildProcess => {
-    const node = [process.execPath, fileURLToPath(import.meta.resolve(`@weft/chassis/testing/${main}`))];
+    const node = [process.execPath, fileURLToPath(new URL(`../../dist/testing/${main}.js`, import.meta.url))];
     const command = pinned && availableParallelism() > 1 ? ['taskset', '-c', String(core), ...node] : node;
     const child = spawn(command[0] ?? '', command.slice(1), {
       env: { PATH: process.env['PATH'], ...environment },

@@ -1,4 +1,5 @@
 import type { StatusObject } from '@grpc/grpc-js';
+import { overloaded } from '../../client/retry.ts';
 import { ServiceError } from '../../errors.ts';
 import { toStatus } from '../../rpc-status.ts';
 
@@ -8,12 +9,9 @@ const stepMs = 10;
 const statuses = new WeakMap<ServiceError, StatusObject>();
 
 /**
- * What a refused call is told: RESOURCE_EXHAUSTED, reason OVERLOADED, and when to try again, 50 to 150% of
- * what is asked so that those who were refused together do not come back together.
- *
- * Not UNAVAILABLE: callers take that for an instance that is broken or gone, and set it aside, which would
- * throw its whole load on the others. With its pushback RESOURCE_EXHAUSTED is retried just the same (gRFC
- * A6), on another instance.
+ * What a refused call is told: UNAVAILABLE, reason OVERLOADED, and when to try again, 50 to 150% of what is
+ * asked so that those who were refused together do not come back together. By the reason the mesh knows that
+ * the instance is well, and does not set it aside, which would throw its whole load on the others.
  */
 export function createRefusals(domain: string): (retryAfterMs: number) => ServiceError {
   const errors = new Map<number, ServiceError>();
@@ -21,7 +19,7 @@ export function createRefusals(domain: string): (retryAfterMs: number) => Servic
     const ms = Math.ceil((retryAfterMs * (0.5 + Math.random())) / stepMs) * stepMs;
     const known = errors.get(ms);
     if (known !== undefined) return known;
-    const error = new ServiceError('RESOURCE_EXHAUSTED', 'OVERLOADED', 'this instance has too many calls', {
+    const error = new ServiceError('UNAVAILABLE', overloaded, 'this instance has too many calls', {
       retryAfterMs: ms,
     });
     statuses.set(error, toStatus(error, domain));
