@@ -149,7 +149,7 @@ test('certificates and then their authority are replaced in all processes under 
   const replaced = (name: string) =>
     readFileSync(join(logs, `${name}.log`), 'utf8').split('the certificate was replaced').length;
   /** Writes a file of each process, or a pair for each, and waits until all have read it. */
-  const step = async (write: (name: (typeof workloads)[number]) => Promise<void> | void) => {
+  const step = async (write: (name: (typeof workloads)[number]) => Promise<void>) => {
     const before = new Map(workloads.map((name) => [name, replaced(name)]));
     await Promise.all(workloads.map((name) => write(name)));
     await until(
@@ -164,7 +164,7 @@ test('certificates and then their authority are replaced in all processes under 
     writePrivate(system.identity(name).key, key);
     writePrivate(system.identity(name).cert, cert);
   };
-  const trusted = (bundle: string) => (name: string) => {
+  const trusted = (bundle: string) => async (name: string) => {
     if (name === 'edge') writePrivate(join(folder, 'ca.pem'), bundle);
   };
   let running = true;

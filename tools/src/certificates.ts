@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createAuthority } from '@weft/chassis/testing/certificates';
+import type { Authority, AuthorityOptions } from '@weft/chassis/testing/certificates';
 import { writePrivate } from './private-file.ts';
 import { workloads } from './workloads.ts';
 
@@ -80,7 +80,7 @@ export async function ensureCertificates(
     if (split(read(ca)).length > 1 && !existsSync(nextCa) && settled()) writePrivate(ca, issuer);
     return [];
   }
-  const authority = await createAuthority({ existing: { ca: issuer, key: read(caKey) } });
+  const authority = await authorityOf({ existing: { ca: issuer, key: read(caKey) } });
   for (const name of missing) {
     const files = identityFiles(folder, name);
     const identity = await authority.issue(name, { validMs: leafMs });
@@ -90,8 +90,14 @@ export async function ensureCertificates(
   return missing;
 }
 
+/** Loaded when there is something to issue: who only looks whether there is takes 20 MB less. */
+async function authorityOf(options: AuthorityOptions): Promise<Authority> {
+  const { createAuthority } = await import('@weft/chassis/testing/certificates');
+  return createAuthority(options);
+}
+
 async function newAuthority(caFile: string, keyFile: string, validMs: number): Promise<void> {
-  const { ca, key } = await createAuthority({ validMs });
+  const { ca, key } = await authorityOf({ validMs });
   writePrivate(keyFile, key);
   writePrivate(caFile, ca);
 }

@@ -16,8 +16,8 @@ const revoked = (sequence: number, ...sessionIds: string[]): Revocations => ({
   sessions: sessionIds.map((sessionId) => ({ sessionId, until: inMs(60_000) })),
 });
 
-function follow(watch: WatchRevocations): RevokedSessions {
-  const list = followRevocations(watch, logger);
+function follow(watch: WatchRevocations, patienceMs = 0): RevokedSessions {
+  const list = followRevocations(watch, logger, { patienceMs, silentMs: 300 });
   following.push(list);
   return list;
 }
@@ -63,6 +63,19 @@ test('a source that stays away is logged once, and once when it is back', async 
     'revocations are not heard: those known last stand',
     'revocations are heard again',
   ]);
+});
+
+test('a source that is away for a moment is not worth a word', async () => {
+  lines.length = 0;
+  let tries = 0;
+  const list = follow(async function* (_, signal) {
+    tries += 1;
+    if (tries < 3) throw new Error('away');
+    yield revoked(1);
+    await delay(60_000, undefined, { signal, ref: false });
+  }, 60_000);
+  await list.known;
+  expect(lines).toEqual([]);
 });
 
 test('a stream that falls silent is left for another', async () => {

@@ -2,8 +2,6 @@ import type { Revocations, WatchRevocationsRequest } from '@weft/proto/weft/v1/r
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../logger.ts';
 
-/** Silence after which a stream is taken for broken: one answer comes every second. */
-const silentMs = 4_000;
 const firstBackoffMs = 50;
 const longestBackoffMs = 1_000;
 /** How often what no longer matters is let go. */
@@ -27,18 +25,31 @@ export interface RevokedSessions {
   close(): void;
 }
 
+export interface FollowOptions {
+  /** A source that is away for less is not worth a word: it is being started, or replaced. Default: 2,000 ms. */
+  readonly patienceMs?: number;
+  /** Silence after which a stream is taken for broken. Default: 4,000 ms; one answer comes every second. */
+  readonly silentMs?: number;
+}
+
 /**
  * Follows a source of revocations for as long as the process runs: a stream that breaks or falls silent is opened
  * again, from where it was. While the source is away the sessions known last stay revoked. Each is kept until its
  * tokens have expired, so that the list is as long as what was revoked in a token's life.
  */
-export function followRevocations(watch: WatchRevocations, logger: Logger): RevokedSessions {
+export function followRevocations(
+  watch: WatchRevocations,
+  logger: Logger,
+  options: FollowOptions = {},
+): RevokedSessions {
+  const { patienceMs = 2_000, silentMs = 4_000 } = options;
   const untilMs = new Map<string, number>();
   const listeners: ((sessionIds: ReadonlySet<string>) => void)[] = [];
   const stopping = new AbortController();
   const known = Promise.withResolvers<void>();
   let sequence = 0n;
   let heardAt = -Infinity;
+  let lostAt: number | undefined;
   let away = false;
 
   const take = (answer: Revocations): void => {
@@ -46,6 +57,7 @@ export function followRevocations(watch: WatchRevocations, logger: Logger): Revo
     heardAt = Date.now();
     if (away) logger.info('revocations are heard again');
     away = false;
+    lostAt = undefined;
     const fresh = new Set<string>();
     for (const { sessionId, until } of answer.sessions) {
       if (!untilMs.has(sessionId)) fresh.add(sessionId);
@@ -86,7 +98,8 @@ export function followRevocations(watch: WatchRevocations, logger: Logger): Revo
       );
       if (stopping.signal.aborted) return;
       if (heardAt >= startedAt) backoffMs = firstBackoffMs;
-      else if (!away) {
+      lostAt ??= Date.now();
+      if (!away && Date.now() - lostAt >= patienceMs) {
         away = true;
         logger.warn({ err: error }, 'revocations are not heard: those known last stand');
       }
