@@ -31,6 +31,12 @@ export const telemetrySchema = {
     default: 1,
     about: 'the share of the traces begun here that are recorded',
   }),
+  spanDelayMs: env.integer('OTEL_BSP_SCHEDULE_DELAY', {
+    min: 1,
+    max: 60_000,
+    default: 5_000,
+    about: 'spans are sent after so many milliseconds, or once there are 512',
+  }),
 } as const;
 
 export interface Telemetry {
@@ -86,10 +92,13 @@ export function startTelemetry(
 
 function tracerProvider(
   resource: Resource,
-  { otlpEndpoint, samplerArg }: ConfigOf<typeof telemetrySchema>,
+  { otlpEndpoint, samplerArg, spanDelayMs }: ConfigOf<typeof telemetrySchema>,
 ): ReturnType<typeof propagationTracerProvider> {
   if (otlpEndpoint === undefined) return propagationTracerProvider();
-  const processor = new BatchSpanProcessor({ exporter: otlpTraceExporter() });
+  const processor = new BatchSpanProcessor({
+    exporter: otlpTraceExporter(),
+    scheduledDelayMillis: spanDelayMs,
+  });
   const sampler = new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(samplerArg) });
   return new TracerProvider({ resource, sampler, spanProcessors: [processor] });
 }

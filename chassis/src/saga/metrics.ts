@@ -44,6 +44,8 @@ export function countAlarm(kind: (typeof alarmKinds)[number]): void {
   get().alarms.add(1, { kind });
 }
 
+const states = ['pending', 'parked'];
+
 /** Publishes the outbox's depth and the age of its oldest row, by target and state; answers how to stop. */
 export function observeOutbox(on: Executor, onError: (error: unknown) => void): () => void {
   // There from the start: the first alarm is a change that a rate sees.
@@ -64,6 +66,11 @@ export function observeOutbox(on: Executor, onError: (error: unknown) => void): 
           TIMESTAMPDIFF(MICROSECOND, MIN(created_at), UTC_TIMESTAMP(3)) AS age
           FROM saga_outbox GROUP BY target, state`,
       );
+      // An empty outbox has its numbers too: nothing waits for nobody.
+      for (const state of states.filter((one) => rows.every((row) => row.state !== one))) {
+        result.observe(depth, 0, { target: '', state });
+        result.observe(age, 0, { target: '', state });
+      }
       for (const row of rows) {
         const attributes: Attributes = { target: row.target, state: row.state };
         result.observe(depth, Number(row.depth), attributes);

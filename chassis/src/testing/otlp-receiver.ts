@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { decodeSpans, type ExportedSpan } from './otlp-decoder.ts';
 
+export type { ExportedSpan };
+
 const { createServer } = process.getBuiltinModule('node:http');
 
 export interface OtlpReceiver {
