@@ -15,12 +15,16 @@ for (const name of ['SIGINT', 'SIGTERM'] as const)
 await runTool(async () => {
   const names = serviceNames(process.env['NAME'], process.env['RESOURCE']);
   const files = await generateService(names, { root, steps: new Steps(), signal: interrupted.signal });
-  const { service, resources } = names;
-  process.stdout.write(`${files.map((file) => `  ${pc.green('✓')} ${file}`).join('\n')}
-
-Try next
-  make test ONLY=services/${service}     its own tests
-  make up                        starts it with the others; REST at /v1/${resources.camel}
-  docs/new-service.md            what is where, and what to change first
-`);
+  const next = [
+    [`make test ONLY=services/${names.service}`, 'its own tests'],
+    ['make up', `starts it with the others; REST at /v1/${names.resources.camel}`],
+    ['docs/new-service.md', 'what is where, and what to change first'],
+  ] as const;
+  const width = Math.max(...next.map(([what]) => what.length));
+  const lines = [
+    ...files.map((file) => `  ${pc.green('✓')} ${file}`),
+    '\nTry next',
+    ...next.map(([what, why]) => `  ${what.padEnd(width)}  ${why}`),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
 });

@@ -57,13 +57,13 @@ test('faults of both names are told at once', () => {
 
 test('what is there already is named, and so is a word that the code uses', () => {
   expect(conflictsOf('catalog', 'leaflet').join('\n')).toMatch(/services\/catalog is there already.*NAME/);
-  expect(conflictsOf('shipping', 'product')).toEqual([
+  expect(conflictsOf('tryout', 'product')).toEqual([
     '/v1/products is a route of proto/shop/catalog/v1/product.proto already: choose another RESOURCE',
   ]);
   expect(conflictsOf('mesh', 'node')).toEqual(['NAME is mesh: the code uses that word for something else']);
-  expect(conflictsOf('shipping', 'arbiter')).toEqual([
+  expect(conflictsOf('tryout', 'arbiter')).toEqual([
     'RESOURCE is arbiter: the code uses arbiter for something else',
   ]);
-  for (const [name, resource] of [['shipping', 'shipment'], ['review'], ['workshop', 'spare-part']] as const)
+  for (const [name, resource] of [['tryout', 'attempt'], ['rehearsal'], ['workshop', 'spare-part']] as const)
     expect(conflictsOf(name, resource)).toEqual([]);
 });

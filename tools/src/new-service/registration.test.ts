@@ -2,38 +2,53 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { root } from '../paths.ts';
+import { readManifest } from '../polyrepo/packages.ts';
 import { withLintRule, withReference, withWorkload } from './registration.ts';
 
 const text = (path: string) => readFileSync(join(root, path), 'utf8');
 
-test('two new services get the next ports, each its own', () => {
-  const one = withWorkload(text('tools/src/workloads.ts'), 'shipping');
-  const lines = withWorkload(one, 'billing').match(/^ {2}\w+: \{ port.*$/gm) ?? [];
-  expect(lines.slice(-3, -1)).toEqual([
-    '  shipping: { port: 50054, adminPort: 9054 },',
-    '  billing: { port: 50055, adminPort: 9055 },',
+test('two new services get the next free ports, each its own, and stand before the edge', () => {
+  const list = [
+    '  catalog: { port: 50051, adminPort: 9051 },',
+    '  ordering: { port: 50053, adminPort: 9052 },',
+    '  edge: { port: 8080, adminPort: 9054 },',
+  ];
+  const one = withWorkload(`${list.join('\n')}\n`, 'tryout');
+  expect(withWorkload(one, 'rehearsal').trimEnd().split('\n')).toEqual([
+    ...list.slice(0, 2),
+    '  tryout: { port: 50055, adminPort: 9055 },',
+    '  rehearsal: { port: 50056, adminPort: 9056 },',
+    list[2],
   ]);
-  expect(lines.at(-1)).toContain('edge');
+  expect(withWorkload(text('tools/src/workloads.ts'), 'tryout')).toContain('tryout: { port: 5');
 });
 
 test('the build and every rule of the linter that names the other services name the new one', () => {
-  const { references } = JSON.parse(withReference(text('tsconfig.json'), 'shipping')) as {
+  const { references } = JSON.parse(withReference(text('tsconfig.json'), 'tryout')) as {
     references: { path: string }[];
   };
-  expect(references.map(({ path }) => path)).toContain('services/shipping');
+  expect(references.map(({ path }) => path)).toContain('services/tryout');
   const before = text('.oxlintrc.json');
-  const after = withLintRule(before, 'shipping', 'shipment');
-  expect(after.split('"@weft/shipping*"')).toHaveLength(before.split('"@weft/ordering*"').length);
-  const { overrides } = JSON.parse(withLintRule(after, 'billing', 'invoice-line')) as {
+  const after = withLintRule(before, 'tryout', 'attempt');
+  expect(after.split('"@weft/tryout*"')).toHaveLength(before.split('"@weft/ordering*"').length);
+  const { overrides } = JSON.parse(withLintRule(after, 'rehearsal', 'stage-fright')) as {
     overrides: { files: string[] }[];
   };
   expect(overrides.find(({ files }) => files.includes('services/ordering/src/order.ts'))?.files).toEqual(
-    expect.arrayContaining(['services/shipping/src/shipment.ts', 'services/billing/src/invoice-line.ts']),
+    expect.arrayContaining(['services/tryout/src/attempt.ts', 'services/rehearsal/src/stage-fright.ts']),
   );
 });
 
 test('a file that no longer lists services as it did is refused, rather than left as it is', () => {
-  expect(() => withWorkload('nothing', 'shipping')).toThrow('nothing is listed');
-  expect(() => withReference('nothing', 'shipping')).toThrow('nothing is listed');
-  expect(() => withLintRule('nothing', 'shipping', 'shipment')).toThrow('names no services');
+  expect(() => withWorkload('nothing', 'tryout')).toThrow('nothing is listed');
+  expect(() => withReference('nothing', 'tryout')).toThrow('nothing is listed');
+  expect(() => withLintRule('nothing', 'tryout', 'attempt')).toThrow('names no services');
+});
+
+test('the sample pins what the other services pin', () => {
+  const pins = (path: string) => {
+    const { dependencies, devDependencies } = readManifest(join(root, path));
+    return { ...dependencies, ...devDependencies };
+  };
+  expect(pins('services/catalog')).toMatchObject(pins('tools/templates/service/services/workshop'));
 });

@@ -6,6 +6,7 @@ export const registrations: Readonly<Record<string, Change>> = {
   'tsconfig.json': withReference,
   '.oxlintrc.json': withLintRule,
   'tools/src/workloads.ts': withWorkload,
+  'proto/shop/identity/v1/session.proto': withRevocations,
 };
 
 /** The root's `tsc -b` builds it. */
@@ -42,6 +43,11 @@ export function withWorkload(text: string, service: string): string {
   }
   const services = /^ {2}(?!edge)\w+: \{ port: \d+, adminPort: \d+ \},\n/gm;
   return insertAfterLast(text, services, () => `  ${service}: { port: ${port}, adminPort: ${adminPort} },\n`);
+}
+
+/** It hears which sessions were ended, as all do that verify tokens. */
+export function withRevocations(text: string, service: string): string {
+  return insertAfterLast(text, /^ {6}services: "(?!edge")\w+"\n/gm, () => `      services: "${service}"\n`);
 }
 
 function insertAfterLast(text: string, lines: RegExp, line: (like: string) => string): string {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePorts } from '../ports.ts';
@@ -13,6 +13,13 @@ import { copyRepository, type RepositoryCopy } from './repository-copy.test.supp
 
 const whole = process.env['WALK_THROUGH'] === 'whole';
 const limitMs = 180_000;
+
+/** As long as the document's, so that lines break where its changes expect them. */
+const others: Readonly<Record<string, string>> = {
+  shipping: 'dispatch',
+  shipment: 'postcard',
+  Shipment: 'Postcard',
+};
 
 let copy: RepositoryCopy;
 
@@ -44,10 +51,10 @@ test('a failure on the way, or an interrupt, leaves nothing behind', async () =>
   const good = readFileSync(manifest, 'utf8');
   writeFileSync(manifest, '{');
   const before = sources();
-  await expect(generate('depot')).rejects.toThrow('lockfile');
+  await expect(generate('tryout')).rejects.toThrow('lockfile');
   expect(sources()).toEqual(before);
   writeFileSync(manifest, good);
-  const interrupted = generate('depot', 'crate', AbortSignal.abort(new Error('interrupted')));
+  const interrupted = generate('tryout', 'attempt', AbortSignal.abort(new Error('interrupted')));
   await expect(interrupted).rejects.toThrow('interrupted');
   expect(sources()).toEqual({ ...before, 'package.json': good });
 });
@@ -56,12 +63,14 @@ test(
   'the walk-through of the document does what it says',
   async () => {
     const page = readFileSync(join(copy.folder, 'docs/new-service.md'), 'utf8');
-    const ports = { ...(await freePorts()), SHIPPING_PORT: 0, SHIPPING_ADMIN_PORT: 0 };
-    const spare = await freePorts();
-    ports.SHIPPING_PORT = spare.CATALOG_PORT;
-    ports.SHIPPING_ADMIN_PORT = spare.CATALOG_ADMIN_PORT;
-    const script = scriptOf(blocksOf(page, whole ? 'What next' : '3. Run it'));
-    const environment = Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)]));
+    // Whoever has made this very service by the document makes another here.
+    const taken = existsSync(join(copy.folder, 'services/shipping'));
+    const steps = scriptOf(blocksOf(page, whole ? 'What next' : '3. Run it'));
+    const script = taken ? steps.replace(/shipping|shipment/gi, (word) => others[word] ?? word) : steps;
+    const [ports, { CATALOG_PORT, CATALOG_ADMIN_PORT }] = await Promise.all([freePorts(), freePorts()]);
+    const own = taken ? 'DISPATCH' : 'SHIPPING';
+    const all = { ...ports, [`${own}_PORT`]: CATALOG_PORT, [`${own}_ADMIN_PORT`]: CATALOG_ADMIN_PORT };
+    const environment = Object.fromEntries(Object.entries(all).map(([name, port]) => [name, String(port)]));
     const startedAt = Date.now();
     const said = await copy.shell(
       script.replaceAll('http://localhost:8080', `http://127.0.0.1:${ports.EDGE_PORT}`),
@@ -81,8 +90,8 @@ test(
 test(
   'what is made is formatted like the rest, whatever the names; NAME alone is enough',
   async () => {
-    await generate('reviews');
-    await generate('billing', 'invoice-line');
+    await generate('tryouts');
+    await generate('rehearsal', 'stage-fright');
     await copy.shell('oxfmt --check services tools .oxlintrc.json tsconfig.json');
     if (whole) await copy.shell('make build && oxlint services && buf lint');
   },

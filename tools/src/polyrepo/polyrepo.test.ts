@@ -70,7 +70,7 @@ if (whole) {
 
   beforeAll(async () => {
     [copy, folder] = await Promise.all([copyRepository(), mkdtemp(join(tmpdir(), 'weft-polyrepo-'))]);
-    await generateService(serviceNames('shipping', 'shipment'), {
+    await generateService(serviceNames('tryout', 'attempt'), {
       root: copy.folder,
       steps: silent,
       signal: new AbortController().signal,
@@ -136,7 +136,7 @@ if (whole) {
       const registry = testRegistry();
       const authority = await createAuthority();
       const passed: string[] = [];
-      for (const name of ['catalog', 'shipping']) {
+      for (const name of ['catalog', 'tryout']) {
         const home = join(folder, name);
         await liftOut(copy.folder, `services/${name}`, home, tarballs);
         const said = await testIn(home);
@@ -163,7 +163,7 @@ if (whole) {
       });
       const url = `http://127.0.0.1:${port}`;
       await eventually(async () => (await ask(url, 'GET', '/v1/products')).status === 200);
-      const refused = await ask(url, 'GET', '/v1/shipments');
+      const refused = await ask(url, 'GET', '/v1/attempts');
       expect(JSON.stringify(refused.body)).toContain('TOKEN_REQUIRED');
       process.stderr.write(`figures: outside of the repository, tests passed: ${passed.join(', ')}\n`);
     },
