@@ -5,6 +5,7 @@ import { createAuthority } from '@weft/chassis/testing/certificates';
 import { contracts } from '@weft/tools/grpc-call';
 import { writePrivate } from '@weft/tools/private-file';
 import { startSystem, type System } from '@weft/tools/system';
+import { services as served } from '@weft/tools/workloads';
 import { rulesOfTheShop, verdict, type RuleText } from './contract-rules.ts';
 import { rawCall, rawClient, readIdentity, type RawIdentity } from './raw-call.ts';
 import { Rest, until, type Json } from './rest.ts';
@@ -15,7 +16,7 @@ import { Rest, until, type Json } from './rest.ts';
 const rotations = Number(process.env['ROTATIONS'] ?? 1);
 const pauseMs = Number(process.env['ROTATE_EVERY_MS'] ?? 500);
 const rules = rulesOfTheShop();
-const services = ['catalog', 'identity', 'ordering'] as const;
+const services = served.map(({ name }) => name);
 const open = [
   '/grpc.health.v1.Health/Check',
   '/grpc.health.v1.Health/List',
