@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { client } from '../client/client.ts';
-import { grpcConnect } from '../client/grpc-connection.ts';
+import { http2Connect } from '../client/http2-connection.ts';
 import { createMesh, type Mesh } from '../client/mesh.ts';
 import { createLogger } from '../logger.ts';
 import { createAuthority } from '../testing/certificates.ts';
@@ -54,11 +54,16 @@ export interface FleetOptions {
   readonly access?: EtcdAccess;
 }
 
+/** Processes start slowly beside a full run of tests. */
+const startMs = 25_000;
+
 /** A fleet at a REGISTRY; nothing is started yet. */
 export async function createFleet(registry: string, options: FleetOptions): Promise<Fleet> {
   const { leaseMs, ...more } = options;
   const folder = mkdtempSync(join(tmpdir(), 'weft-fleet-'));
   const children = new Set<ChildProcess>();
+  /** Of a process that ended by itself. */
+  let fault = '';
   const authority = await createAuthority();
   const { ca, cert, key } = await authority.issue('echo');
   const file = (name: string, content: string | Uint8Array): string => {
@@ -79,7 +84,12 @@ export async function createFleet(registry: string, options: FleetOptions): Prom
   const contract = echoContract(echoService, echoMethods);
   const discovery = openDiscovery(registry, contract, { logger, ...more });
   const tls = await tlsIdentity(authority, 'edge');
-  const mesh = createMesh({ contract, resolver: discovery.resolver, connect: grpcConnect(tls), logger });
+  const mesh = createMesh({
+    contract,
+    resolver: discovery.resolver,
+    connect: http2Connect({ kind: 'mesh', tls }),
+    logger,
+  });
   const echo = client(echoDefinition(echoService, echoMethods), mesh);
   return {
     mesh,
@@ -92,8 +102,11 @@ export async function createFleet(registry: string, options: FleetOptions): Prom
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       children.add(child);
-      child.once('close', () => children.delete(child));
       let output = '';
+      child.once('close', (code) => {
+        children.delete(child);
+        if (code !== null && code !== 0) fault = `${id} has ended: ${output}`;
+      });
       for (const stream of [child.stdout, child.stderr])
         stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
       return {
@@ -112,9 +125,10 @@ export async function createFleet(registry: string, options: FleetOptions): Prom
     },
     settled: (...ids) =>
       eventually(() => {
+        if (fault !== '') return;
         const ready = mesh.instances(echoService).filter((one) => one.ready);
         expect(ready.map(({ id }) => id).sort()).toEqual([...ids].sort());
-      }),
+      }, startMs).then(() => expect(fault).toBe('')),
     load(everyMs = 10) {
       const served: Record<string, number> = {};
       const failures: unknown[] = [];

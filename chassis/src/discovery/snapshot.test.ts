@@ -88,7 +88,7 @@ test('a service started without etcd serves, finds others by its snapshot, and s
   });
   await etcd.restart();
   await fleet.settled('one', 'two');
-});
+}, 60_000);
 
 test.each([
   ['no JSON', 'no JSON'],

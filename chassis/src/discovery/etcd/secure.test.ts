@@ -165,4 +165,4 @@ test('a service process takes all of it from its environment, and prints no secr
   });
   await eventually(() => expect(bad.log()).toContain('REGISTRY_USER'));
   for (const member of [one, bad]) expect(member.log()).not.toMatch(/a(%20| )secret/);
-});
+}, 60_000);
