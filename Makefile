@@ -79,6 +79,6 @@ docs: ## what the documents show of the code: the picture of each saga, the chas
 	@$(WEFT) prepare
 	@$(RUN) node tools/dist/docs.js
 
-bench: ## measures: the edge, its router and codec, the whole system; one part: ONLY=edge
+bench: ## measures: the edge, its router and codec, the whole system, what tracing costs; one part: ONLY=edge
 	@$(WEFT) prepare
 	@$(RUN) node bench/dist/main.js $(ONLY)

@@ -2,10 +2,17 @@ import { measureCodec } from './edge/codec.ts';
 import { measureEdge } from './edge/measure-edge.ts';
 import { measureRouter } from './edge/router.ts';
 import { measureSystem } from './system/measure-system.ts';
+import { measureTracing } from './system/tracing-cost.ts';
 
 // Prints figures of this machine; asserts nothing of them. Needs /proc, so Linux.
 
-const parts = { router: measureRouter, codec: measureCodec, edge: measureEdge, system: measureSystem };
+const parts = {
+  router: measureRouter,
+  codec: measureCodec,
+  edge: measureEdge,
+  system: measureSystem,
+  tracing: measureTracing,
+};
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 const wanted = process.argv.slice(2);
