@@ -42,12 +42,12 @@ export function etcdResolver(url: string, options: EtcdOptions): Directory {
   const { logger, access = {}, graceMs = 20_000, cacheDir } = options;
   const address = parseEtcdUrl(url);
   checkAccess(address, access);
-  const { hosts, prefix } = address;
+  const { prefix } = address;
   const link = () => new EtcdLink(address, access, timeoutMs);
-  const source = `${hosts.toSorted().join(',')}${prefix}`;
+  // The prefix names the mesh; its etcd may have moved to other hosts since.
   return new EtcdDirectory(link, prefix, {
     logger,
     graceMs,
-    cache: cacheDir && { folder: cacheDir, source },
+    cache: cacheDir && { folder: cacheDir, source: prefix },
   });
 }
