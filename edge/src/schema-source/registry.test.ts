@@ -177,7 +177,7 @@ test('etcd away at the start: the instances known from before are asked', async 
   await eventually(async () => expect((await first.get('/v1/hello/ada')).status).toBe(200));
   await first.edge.close();
   const known = registry;
-  registry = 'etcd://127.0.0.1:1';
+  registry = known.replace(/:\/\/[^/]+/, '://127.0.0.1:1');
   const second = await open(cacheDir);
   await eventually(async () => expect((await second.get('/v1/hello/ada')).status).toBe(200));
   registry = known;
