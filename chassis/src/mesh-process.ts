@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { startAdminServer, type AdminServer } from './admin-server.ts';
-import { grpcConnect } from './client/grpc-connection.ts';
+import { http2Connect } from './client/http2-connection.ts';
 import { createMesh, type Mesh } from './client/mesh.ts';
 import type { ConfigOf } from './config.ts';
 import type { Contract } from './contract.ts';
@@ -53,7 +53,7 @@ export async function openMeshProcess(
   const mesh = createMesh({
     contract,
     resolver: discovery.resolver,
-    connect: grpcConnect(tls, config.trustDomain),
+    connect: http2Connect({ kind: 'mesh', tls, trustDomain: config.trustDomain }),
     logger,
   });
   admin.addDependency(registryState(discovery.resolver));

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import getPort from 'get-port';
 import { client } from './client/client.ts';
-import { grpcConnect } from './client/grpc-connection.ts';
+import { http2Connect } from './client/http2-connection.ts';
 import { createMesh, type Mesh } from './client/mesh.ts';
 import { openDiscovery, type Discovery } from './discovery/discovery.ts';
 import type { ServiceError } from './errors.ts';
@@ -48,7 +48,12 @@ beforeAll(async () => {
   };
   discovery = openDiscovery(registry, contract, { logger });
   const tls = await tlsIdentity(authority, 'edge');
-  mesh = createMesh({ contract, resolver: discovery.resolver, connect: grpcConnect(tls), logger });
+  mesh = createMesh({
+    contract,
+    resolver: discovery.resolver,
+    connect: http2Connect({ kind: 'mesh', tls }),
+    logger,
+  });
 });
 
 afterAll(async () => {
@@ -60,7 +65,7 @@ afterAll(async () => {
 
 /** Starts the service as a process of its own. */
 function start(environment: Record<string, string>) {
-  const main = fileURLToPath(import.meta.resolve('@weft/chassis/testing/echo-service'));
+  const main = fileURLToPath(new URL('../dist/testing/echo-service.js', import.meta.url));
   const child = spawn(process.execPath, [main], {
     env: { PATH: process.env['PATH'], ...common, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -7,7 +7,6 @@ import { startRelay } from '../testing/relay.ts';
 import { tlsIdentity } from '../testing/tls.ts';
 import type { TlsIdentity } from '../tls.ts';
 import type { Attempt, Connect, Connection, StreamingAttempt } from './connection.ts';
-import { grpcConnect } from './grpc-connection.ts';
 import { http2Connect } from './http2-connection.ts';
 import { connectionLost, notSent } from './retry.ts';
 
@@ -33,17 +32,10 @@ afterAll(() => {
   plain.kill();
 });
 
-/** What every connection must do, over grpc-js and over node:http2. */
+/** What every connection must do. */
 const kinds: [string, () => { connect: Connect; server: RawServer; secured: boolean }][] = [
-  ['grpc-js', () => ({ connect: grpcConnect(tls), server: secure, secured: true })],
-  [
-    'http2, mutual TLS',
-    () => ({ connect: http2Connect({ kind: 'mesh', tls }), server: secure, secured: true }),
-  ],
-  [
-    'http2, plaintext',
-    () => ({ connect: http2Connect({ kind: 'plaintext' }), server: plain, secured: false }),
-  ],
+  ['mutual TLS', () => ({ connect: http2Connect({ kind: 'mesh', tls }), server: secure, secured: true })],
+  ['plaintext', () => ({ connect: http2Connect({ kind: 'plaintext' }), server: plain, secured: false })],
 ];
 
 describe.each(kinds)('a connection over %s', (_, kind) => {

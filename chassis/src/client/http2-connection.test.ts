@@ -14,7 +14,6 @@ import { startRelay } from '../testing/relay.ts';
 import { tlsIdentity } from '../testing/tls.ts';
 import type { TlsIdentity } from '../tls.ts';
 import type { Attempt, Connection } from './connection.ts';
-import { grpcConnect } from './grpc-connection.ts';
 import { http2Connect, type Http2Options } from './http2-connection.ts';
 import type { Http2Security } from './http2-security.ts';
 import { createMesh } from './mesh.ts';
@@ -82,7 +81,7 @@ test('a call that waits for a stream leaves at its deadline, when it is cancelle
   expect(server.seen.calls).toBe(11);
 });
 
-test.each(['grpc-js', 'http2'])('an instance that drains under load fails no call over %s', async (kind) => {
+test('an instance that drains under load fails no call', async () => {
   const authority = await createAuthority();
   const [identity, tls] = await Promise.all([
     tlsIdentity(authority, echoWorkload),
@@ -94,7 +93,7 @@ test.each(['grpc-js', 'http2'])('an instance that drains under load fails no cal
   const mesh = createMesh({
     contract,
     resolver: staticResolver(new Map([['test.Raw', addresses]]), contract),
-    connect: kind === 'http2' ? http2Connect({ kind: 'mesh', tls }) : grpcConnect(tls),
+    connect: http2Connect({ kind: 'mesh', tls }),
     logger: createLogger({ name: 'test', level: 'silent' }),
   });
   ends.push(() => mesh.close());

@@ -89,7 +89,7 @@ export interface MeshOptions {
   /** Read anew at each call, so that its getters may answer the state of a contract that grows. */
   readonly contract: Contract;
   readonly resolver: Resolver;
-  /** How connections are made: `grpcConnect` or `http2Connect`. */
+  /** How connections are made: `http2Connect`. */
   readonly connect: Connect;
   readonly logger: Logger;
 }

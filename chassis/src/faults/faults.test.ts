@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { Etcd3 } from 'etcd3';
 import { client, type Client } from '../client/client.ts';
-import { grpcConnect } from '../client/grpc-connection.ts';
+import { http2Connect } from '../client/http2-connection.ts';
 import { createMesh, type Mesh } from '../client/mesh.ts';
 import { staticResolver } from '../discovery/listed.ts';
 import { parseEtcdUrl } from '../discovery/etcd/address.ts';
@@ -68,7 +68,7 @@ beforeAll(async () => {
   mesh = createMesh({
     contract,
     resolver: staticResolver(new Map([['echo', ports.map((port) => `127.0.0.1:${port}`)]]), contract),
-    connect: grpcConnect(await tlsIdentity(authority, 'edge')),
+    connect: http2Connect({ kind: 'mesh', tls: await tlsIdentity(authority, 'edge') }),
     logger,
   });
   echo = client(definition, mesh);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { currentCall } from '../call-context.ts';
 import { client } from '../client/client.ts';
-import { grpcConnect } from '../client/grpc-connection.ts';
+import { http2Connect } from '../client/http2-connection.ts';
 import { createMesh, type Mesh } from '../client/mesh.ts';
 import type { AccessRule } from '../contract.ts';
 import { staticResolver } from '../discovery/listed.ts';
@@ -132,7 +132,7 @@ async function meshOf(workload: string, by: Authority = authority, domain?: stri
   const mesh = createMesh({
     contract,
     resolver,
-    connect: grpcConnect(tls),
+    connect: http2Connect({ kind: 'mesh', tls }),
     logger: createLogger({ name: 't', level: 'silent' }),
   });
   meshes.push(mesh);
@@ -313,7 +313,7 @@ test('certificates of another authority, of another trust domain and of another 
   const mesh = createMesh({
     contract,
     resolver,
-    connect: grpcConnect(await tlsIdentity(authority, 'edge')),
+    connect: http2Connect({ kind: 'mesh', tls: await tlsIdentity(authority, 'edge') }),
     logger,
   });
   await expect(client(definition, mesh).echo({}, { timeoutMs: 300 })).rejects.toMatchObject({

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose';
 import type { User } from '../call-context.ts';
-import { grpcConnect } from '../client/grpc-connection.ts';
+import { http2Connect } from '../client/http2-connection.ts';
 import { createMesh, type CallOptions, type Mesh } from '../client/mesh.ts';
 import { setPair } from '../client/metadata-pairs.ts';
 import { loadConfig, type Schema } from '../config.ts';
@@ -81,7 +81,12 @@ export async function startTestMesh(): Promise<TestMesh> {
     const logger = createLogger({ name, level: process.env['LOG_LEVEL'] ?? 'silent' });
     const tls = await tlsIdentity(authority, name);
     const discovery = openDiscovery(registryUrl, contract, { logger });
-    const mesh = createMesh({ contract, resolver: discovery.resolver, connect: grpcConnect(tls), logger });
+    const mesh = createMesh({
+      contract,
+      resolver: discovery.resolver,
+      connect: http2Connect({ kind: 'mesh', tls }),
+      logger,
+    });
     const instanceId = uuidv7();
     const config = loadConfig(options.config ?? ({} as S), { ...environment, ...settings.environment });
     const closeMesh = async () => {
@@ -152,7 +157,7 @@ export async function startTestMesh(): Promise<TestMesh> {
     const mesh = createMesh({
       contract,
       resolver,
-      connect: grpcConnect(await tlsIdentity(authority, workload)),
+      connect: http2Connect({ kind: 'mesh', tls: await tlsIdentity(authority, workload) }),
       logger,
     });
     meshes.set(workload, mesh);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { Metadata, type status } from '@grpc/grpc-js';
-import { grpcConnect } from '@weft/chassis/client/grpc-connection';
+import { http2Connect } from '@weft/chassis/client/http2-connection';
 import type { Contract } from '@weft/chassis/contract';
 import { createMesh } from '@weft/chassis/client/mesh';
 import { parseAddressList, staticResolver } from '@weft/chassis/discovery/listed';
@@ -193,10 +193,9 @@ export async function startLibrary(
   const mesh = createMesh({
     contract,
     resolver: staticResolver(parseAddressList(`library=127.0.0.1:${upstream.port}`), contract),
-    connect: grpcConnect({
-      ca: Buffer.from(client.ca),
-      cert: Buffer.from(client.cert),
-      key: Buffer.from(client.key),
+    connect: http2Connect({
+      kind: 'mesh',
+      tls: { ca: Buffer.from(client.ca), cert: Buffer.from(client.cert), key: Buffer.from(client.key) },
     }),
     logger,
   });
