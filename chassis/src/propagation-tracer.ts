@@ -23,6 +23,25 @@ export function propagationTracerProvider(): TracerProvider & { shutdown(): Prom
   return { getTracer: () => tracer, shutdown: () => Promise.resolve() };
 }
 
+/**
+ * Traces of a process that records some: the decision falls where a trace begins, for a share of `ratio` (0 to 1),
+ * and whoever continues one does as its `traceparent` says. What is recorded goes to `recorder`, whose sampler
+ * has nothing left to decide; the others cost as little as in a process that records none.
+ *
+ * @param random Yields 0 (inclusive) to 1 (exclusive).
+ */
+export function headSampledTracerProvider(
+  recorder: TracerProvider & { shutdown(): Promise<void> },
+  ratio: number,
+  random: () => number = Math.random,
+): TracerProvider & { shutdown(): Promise<void> } {
+  return {
+    getTracer: (name, version, options) =>
+      new HeadSampledTracer(recorder.getTracer(name, version, options), () => random() < ratio),
+    shutdown: () => recorder.shutdown(),
+  };
+}
+
 class PropagationTracer implements Tracer {
   startSpan(_name: string, options?: SpanOptions, from: Context = context.active()): Span {
     const parent = options?.root === true ? undefined : trace.getSpanContext(from);
@@ -44,6 +63,24 @@ class PropagationTracer implements Tracer {
 const idDigits = 48;
 let digits = '';
 let used = 0;
+
+class HeadSampledTracer extends PropagationTracer {
+  readonly #recorder: Tracer;
+  readonly #begins: () => boolean;
+
+  constructor(recorder: Tracer, begins: () => boolean) {
+    super();
+    this.#recorder = recorder;
+    this.#begins = begins;
+  }
+
+  override startSpan(name: string, options?: SpanOptions, from: Context = context.active()): Span {
+    const parent = options?.root === true ? undefined : trace.getSpanContext(from);
+    const known = parent !== undefined && isSpanContextValid(parent);
+    const sampled = known ? (parent.traceFlags & TraceFlags.SAMPLED) !== 0 : this.#begins();
+    return sampled ? this.#recorder.startSpan(name, options, from) : super.startSpan(name, options, from);
+  }
+}
 
 /** Random ids (W3C Trace Context), of bytes that are drawn for 100 at a time. None will ever be all zero, which would be no id. */
 function newTrace(): SpanContext {

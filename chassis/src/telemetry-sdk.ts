@@ -17,12 +17,7 @@ export const { W3CTraceContextPropagator } = require('@opentelemetry/core') as t
 export const { PrometheusExporter } = require('@opentelemetry/exporter-prometheus') as typeof Prometheus;
 export const { resourceFromAttributes } = require('@opentelemetry/resources') as typeof Resources;
 export const { MeterProvider } = require('@opentelemetry/sdk-metrics') as typeof Metrics;
-export const {
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  TraceIdRatioBasedSampler,
-  TracerProvider,
-} = require('@opentelemetry/sdk-trace') as typeof Traces;
+export const { BatchSpanProcessor, TracerProvider } = require('@opentelemetry/sdk-trace') as typeof Traces;
 
 /** The exporter of traces; loaded only where it is used. */
 export function otlpTraceExporter(): Traces.SpanExporter {

@@ -3,16 +3,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { env, type ConfigOf } from './config.ts';
 import type { Logger } from './logger.ts';
 import { observeProcess } from './process-metrics.ts';
-import { propagationTracerProvider } from './propagation-tracer.ts';
+import { headSampledTracerProvider, propagationTracerProvider } from './propagation-tracer.ts';
 import {
   AsyncLocalStorageContextManager,
   BatchSpanProcessor,
   MeterProvider,
   otlpTraceExporter,
-  ParentBasedSampler,
   PrometheusExporter,
   resourceFromAttributes,
-  TraceIdRatioBasedSampler,
   TracerProvider,
   W3CTraceContextPropagator,
   type Resource,
@@ -99,6 +97,5 @@ function tracerProvider(
     exporter: otlpTraceExporter(),
     scheduledDelayMillis: spanDelayMs,
   });
-  const sampler = new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(samplerArg) });
-  return new TracerProvider({ resource, sampler, spanProcessors: [processor] });
+  return headSampledTracerProvider(new TracerProvider({ resource, spanProcessors: [processor] }), samplerArg);
 }
