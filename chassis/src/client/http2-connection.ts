@@ -19,7 +19,10 @@ const mostQueued = 1_000;
 export interface Http2Options {
   /** The longest that connecting may take. Default: 10 000. */
   readonly connectMs?: number;
-  /** Nothing heard for so long: a ping. Default: 60 000. Doubles when the instance finds it too often (gRFC A8). */
+  /**
+   * Nothing heard for so long: a ping. Doubles when the instance finds it too often (gRFC A8). Default: 60 000
+   * in the mesh, whose servers allow that, 300 000 elsewhere, which every server of gRPC allows.
+   */
   readonly keepaliveMs?: number;
   /** No answer to a ping for so long: the connection is broken off. Default: 10 000. */
   readonly keepaliveTimeoutMs?: number;
@@ -30,7 +33,8 @@ export interface Http2Options {
  * upstreams of any kind, of the mesh or not. Throws where the certificates or keys of `security` cannot be read.
  */
 export function http2Connect(security: Http2Security, options: Http2Options = {}): Connect {
-  const { connectMs = 10_000, keepaliveMs = 60_000, keepaliveTimeoutMs = 10_000 } = options;
+  const { connectMs = 10_000, keepaliveTimeoutMs = 10_000 } = options;
+  const { keepaliveMs = security.kind === 'mesh' ? 60_000 : 300_000 } = options;
   const dialer = dialers(security);
   const times = { connectMs, keepalive: { timeMs: keepaliveMs, timeoutMs: keepaliveTimeoutMs } };
   const connect: Connect = (address, workload, onChange) =>
