@@ -85,8 +85,9 @@ test('a certificate that was renewed on disk is used by the next connection', as
   const { registered } = use(access);
   await eventually(() => expect(registered()).toBe(true));
   await issue('renewed');
-  await etcd.restart();
+  await etcd.kill('SIGKILL');
   await eventually(() => expect(registered()).toBe(false));
+  await etcd.restart();
   await eventually(() => expect(registered()).toBe(true));
 });
 
