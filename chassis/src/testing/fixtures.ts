@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { createDatabase } from './create-database.ts';
 
-/** The DATABASE_URL of a fresh, empty database on the test run's own server; it goes with the server. */
+/** The DATABASE_URL of a fresh, empty database on the test run's server; it goes with the run. */
 export async function testDatabase(): Promise<string> {
-  return createDatabase(fromSetup('WEFT_TEST_DATABASE_ADMIN'), `test_${randomBytes(6).toString('hex')}`);
+  const name = `${fromSetup('WEFT_TEST_DATABASE_PREFIX')}${randomBytes(6).toString('hex')}`;
+  return createDatabase(fromSetup('WEFT_TEST_DATABASE_ADMIN'), name);
 }
 
 /**
