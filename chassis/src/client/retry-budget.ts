@@ -1,38 +1,45 @@
 const sharePerCall = 0.2;
 const perSecond = 10;
-const most = 100;
 
 /**
- * How many retries a service may be sent: 20% of its calls and 10 a second, saved up to 100. Keeps a
- * service that is down from being flooded by its callers (gRFC A6; Google SRE book, chapter 21).
+ * How many attempts a service may be sent beside the first of each call, retries and hedges alike: a fifth of its
+ * calls, and 10 in any second. Nothing is saved from better times, so that with a service that is down attempts stay
+ * at or below 1.2 × calls + 10 a second whatever came before (gRPC A6; Google SRE book, chapter 21).
  */
 export class RetryBudget {
   readonly #now: () => number;
-  #tokens = perSecond;
-  #at: number;
+  /** When the last ten were made that no share covered, the oldest at `#oldest`. */
+  readonly #at = new Float64Array(perSecond).fill(-Infinity);
+  #oldest = 0;
+  #share = 0;
 
-  constructor(now: () => number = Date.now) {
+  /** `now`: steady, milliseconds. */
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now;
-    this.#at = now();
   }
 
   /** A call was made. */
   deposit(): void {
-    this.#tokens = Math.min(most, this.#tokens + sharePerCall);
+    // Rounded, as 0.2 × 5 must be 1.
+    this.#share = Math.min(1, Math.round((this.#share + sharePerCall) * 10) / 10);
   }
 
-  /** How many retries fit now. */
+  /** How many fit now. */
   get left(): number {
-    const now = this.#now();
-    this.#tokens = Math.min(most, this.#tokens + ((now - this.#at) / 1000) * perSecond);
-    this.#at = now;
-    return this.#tokens;
+    const since = this.#now() - 1_000;
+    return Math.floor(this.#share) + this.#at.filter((at) => at <= since).length;
   }
 
-  /** Whether one more retry fits. */
+  /** Whether one more fits, which is then made. */
   withdraw(): boolean {
-    if (this.left < 1) return false;
-    this.#tokens -= 1;
+    if (this.#share >= 1) {
+      this.#share -= 1;
+      return true;
+    }
+    const now = this.#now();
+    if ((this.#at[this.#oldest] ?? 0) > now - 1_000) return false;
+    this.#at[this.#oldest] = now;
+    this.#oldest = (this.#oldest + 1) % perSecond;
     return true;
   }
 }
