@@ -45,7 +45,7 @@ export async function audit({ databaseUrls }: Pick<System, 'databaseUrls'>): Pro
     ),
     query<{ id: string; pieces: string }>(
       databaseUrls['catalog'],
-      sql`SELECT HEX(product_id) id, SUM(quantity) pieces FROM reservation GROUP BY product_id`,
+      sql`SELECT HEX(product_id) id, SUM(quantity) pieces FROM reservation WHERE state = 'HELD' GROUP BY product_id`,
     ),
     query<{ id: string; pieces: number }>(
       databaseUrls['catalog'],

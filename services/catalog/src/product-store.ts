@@ -40,7 +40,10 @@ export async function insertProduct(
       updated_at: now,
     })
     .execute();
-  await db.insertInto('stock').values({ product_id: key, available }).execute();
+  await db
+    .insertInto('stock')
+    .values({ product_id: key, available, stocked: String(available) })
+    .execute();
 }
 
 /** The product, if there is one. */
@@ -110,7 +113,7 @@ export async function deleteProduct(db: Db, id: string): Promise<void> {
 export async function adjustStock(db: Db, id: string, delta: number): Promise<boolean> {
   const result = await db
     .updateTable('stock')
-    .set((eb) => ({ available: eb('available', '+', delta) }))
+    .set((eb) => ({ available: eb('available', '+', delta), stocked: eb('stocked', '+', String(delta)) }))
     .where('product_id', '=', uuidToBytes(id))
     .where('available', '>=', -delta)
     .where(sql<boolean>`available + reserved + ${delta} <= ${maxPieces}`)

@@ -81,7 +81,8 @@ const reserve = (
 ) => stock.reserve({ saga: saga(id), items, expectedTotal });
 const message = (id: string) => SagaMessage.fromPartial({ saga: saga(id) });
 const stockOf = async ({ id }: Product) => (await admin.getProduct({ id })).stock;
-const held = async () => service.database.kysely.selectFrom('reservation').selectAll().execute();
+const held = async () =>
+  service.database.kysely.selectFrom('reservation').selectAll().where('state', '=', 'HELD').execute();
 const until = async <T>(read: () => T | undefined): Promise<T> => {
   for (;;) {
     const value = read();

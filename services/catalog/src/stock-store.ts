@@ -52,23 +52,36 @@ export async function hold(
 
 /** Makes the pieces that an order holds available again. */
 export async function giveBack(tx: Transaction<Tables>, sagaId: string): Promise<void> {
-  await settle(tx, sagaId, sql`available = available + quantity, reserved = reserved - quantity`);
-}
-
-/** Takes the pieces that an order holds out of the stock. */
-export async function sell(tx: Transaction<Tables>, sagaId: string): Promise<void> {
-  await settle(tx, sagaId, sql`reserved = reserved - quantity`);
-}
-
-async function settle(tx: Transaction<Tables>, sagaId: string, change: Fragment): Promise<void> {
   const saga = uuidToBytes(sagaId);
-  const moved = await moveHeld(tx, saga, change, { enough: sql`reserved >= quantity` });
+  const moved = await unhold(tx, saga, sql`available = available + quantity, reserved = reserved - quantity`);
   const { numDeletedRows } = await tx
     .deleteFrom('reservation')
     .where('saga_id', '=', saga)
+    .where('state', '=', 'HELD')
     .executeTakeFirstOrThrow();
-  if (BigInt(moved) !== numDeletedRows)
-    throw new Error(`saga ${sagaId} held pieces of ${numDeletedRows} products, ${moved} had them reserved`);
+  requireAll(sagaId, moved, numDeletedRows);
+}
+
+/** Takes the pieces that an order holds out of the stock. Its reservation stays, as the record of the sale. */
+export async function sell(tx: Transaction<Tables>, sagaId: string): Promise<void> {
+  const saga = uuidToBytes(sagaId);
+  const moved = await unhold(tx, saga, sql`reserved = reserved - quantity, sold = sold + quantity`);
+  const { numUpdatedRows } = await tx
+    .updateTable('reservation')
+    .set({ state: 'SOLD' })
+    .where('saga_id', '=', saga)
+    .where('state', '=', 'HELD')
+    .executeTakeFirstOrThrow();
+  requireAll(sagaId, moved, numUpdatedRows);
+}
+
+function unhold(tx: Transaction<Tables>, saga: Buffer, change: Fragment): Promise<number> {
+  return moveHeld(tx, saga, change, { enough: sql`reserved >= quantity` });
+}
+
+function requireAll(sagaId: string, moved: number, held: bigint): void {
+  if (BigInt(moved) !== held)
+    throw new Error(`saga ${sagaId} held pieces of ${held} products, ${moved} had them reserved`);
 }
 
 type Fragment = ReturnType<typeof sql>;
@@ -86,6 +99,8 @@ async function moveHeld(
 ): Promise<number> {
   const result = await sql`
     UPDATE reservation FORCE INDEX (PRIMARY) STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.product_id = reservation.product_id
-    SET ${change} WHERE reservation.saga_id = ${saga} AND ${enough}`.execute(tx);
+    SET ${change} WHERE reservation.saga_id = ${saga} AND reservation.state = 'HELD' AND ${enough}`.execute(
+    tx,
+  );
   return Number(result.numAffectedRows);
 }

@@ -26,10 +26,14 @@ export interface StockTable {
   product_id: Buffer;
   available: number;
   reserved: Generated<number>;
+  sold: Generated<string>;
+  /** available + reserved + sold, always. */
+  stocked: string;
 }
 
 export interface ReservationTable {
   saga_id: Buffer;
   product_id: Buffer;
   quantity: number;
+  state: Generated<'HELD' | 'SOLD'>;
 }
