@@ -53,6 +53,8 @@ export interface Built {
    */
   readonly tokens?: TokenSources;
   readonly background?: readonly Background[];
+  /** What /readyz tells of, beside the database and the registry. */
+  readonly dependencies?: readonly Dependency[];
 }
 
 interface Common<S extends Schema> {
@@ -144,7 +146,8 @@ async function start<DB>(
         throw new Error('a service without migrations has no data');
       return { database, saga };
     });
-    const { services, background = [] } = built;
+    const { services, background = [], dependencies = [] } = built;
+    for (const one of dependencies) admin.addDependency(one);
     const tokens = member.userTokens(built.tokens);
     requireTokens(contract, services, tokens);
     const faults = openFaults(config, name, logger);

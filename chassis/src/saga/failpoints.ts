@@ -6,6 +6,7 @@
  * - `send.before`, `send.after`: around a message's delivery by the relay
  * - `ack.before`, `ack.after`: around the deletion of delivered rows
  * - `claim.after`: rows claimed by the poller, none sent
+ * - `follow.before`, `follow.after`: around the commit of a batch of changes in a followed feed
  */
 export type Failpoint =
   | 'commit.before'
@@ -14,7 +15,9 @@ export type Failpoint =
   | 'send.after'
   | 'ack.before'
   | 'ack.after'
-  | 'claim.after';
+  | 'claim.after'
+  | 'follow.before'
+  | 'follow.after';
 
 type Action = () => void | Promise<void>;
 
