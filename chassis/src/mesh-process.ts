@@ -9,7 +9,7 @@ import { openPort, StartError } from './lifecycle.ts';
 import { loadContract } from './load-contract.ts';
 import type { Logger } from './logger.ts';
 import { openMeshIdentity, registryState } from './process-parts.ts';
-import type { meshSchema } from './service-config.ts';
+import { registryAccess, type meshSchema } from './service-config.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { TlsSource } from './tls-source.ts';
 import { openUserTokens, type TokenSources, type UserTokens } from './user-tokens.ts';
@@ -92,18 +92,11 @@ function readContract(file: string): Contract {
 
 function open(config: MeshConfig, contract: Contract, logger: Logger): Discovery {
   const { registry, cacheDir, registryLease } = config;
-  const { registryCaFile: caFile, registryCertFile: certFile, registryKeyFile: keyFile } = config;
-  const { registryUser: user, registryPassword: password } = config;
-  const access = { caFile, certFile, keyFile, user, password };
+  const access = registryAccess(config);
   const leaseS = registryLease === undefined ? undefined : Math.ceil(registryLease / 1000);
   try {
     return openDiscovery(registry, contract, { logger, cacheDir, access, leaseS });
   } catch (error) {
-    throw new StartError(`REGISTRY ${(error as Error).message} (${withoutUser(registry)})`, { cause: error });
+    throw new StartError(`REGISTRY ${(error as Error).message}`, { cause: error });
   }
-}
-
-/** A URL without what stands before an `@`: it may be a password. */
-function withoutUser(url: string): string {
-  return url.replace(/\/\/.*@/, '//***@');
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { env } from './config.ts';
+import { env, type ConfigOf } from './config.ts';
+import type { EtcdAccess } from './discovery/etcd/address.ts';
 import { logLevels } from './logger.ts';
 import { telemetrySchema } from './telemetry.ts';
 
@@ -72,6 +73,12 @@ export const registrySchema = {
     about: 'the password of REGISTRY_USER',
   }),
 } as const;
+
+/** What a registry with TLS is shown, by these variables. */
+export function registryAccess(config: ConfigOf<typeof registrySchema>): EtcdAccess {
+  const { registryCaFile: caFile, registryCertFile: certFile, registryKeyFile: keyFile } = config;
+  return { caFile, certFile, keyFile, user: config.registryUser, password: config.registryPassword };
+}
 
 /** Variables of every process of the mesh: who it is, whom it trusts, where it finds the others. */
 export const meshSchema = {

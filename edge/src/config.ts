@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { env, type ConfigOf } from '@weft/chassis/config';
-import { processSchema } from '@weft/chassis/service-config';
+import { processSchema, registrySchema } from '@weft/chassis/service-config';
 import { parseProxy } from './http/client-address.ts';
 import { corsOrigin } from './http/cors.ts';
 import { headerName } from './http/metadata.ts';
@@ -28,7 +28,7 @@ const sources = {
   }),
   registry: env.string('REGISTRY', {
     optional: true,
-    form: 'etcd://host:port',
+    form: 'etcd[s]://host:port',
     about: 'finds instances there, and learns the schema of all services unless --descriptors gives it',
   }),
   upstreams: env.list('UPSTREAMS', {
@@ -55,6 +55,7 @@ const security = {
     about: 'mutual TLS as a workload of the mesh: its certificate chain',
   }),
   keyFile: env.file('TLS_KEY_FILE', { optional: true, about: 'and its key' }),
+  ...registrySchema,
 } as const;
 
 const serving = {
@@ -191,10 +192,10 @@ const rates = {
   }),
 } as const;
 
-/** The edge's variables as people read of them, each also a flag. A new one goes where it belongs. */
+/** The edge's variables as people read of them, each also a flag unless it is a secret. A new one goes where it belongs. */
 export const sections = {
   'What is served, and from where': sources,
-  'Security of upstreams': security,
+  'Security of upstreams and of the registry': security,
   'Where it is served': serving,
   'REST and JSON': translation,
   Limits: limits,

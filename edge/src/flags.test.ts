@@ -1,4 +1,4 @@
-import { ConfigError, type Reader } from '@weft/chassis/config';
+import { ConfigError, describeConfig, type Reader } from '@weft/chassis/config';
 import { expect, test } from '@jest/globals';
 import { edgeSchema } from './config.ts';
 import { parseCommandLine, readConfig } from './flags.ts';
@@ -116,11 +116,24 @@ test('commands are told from flags', () => {
 
 test('the help has every variable with a line about it, and its default', () => {
   const text = help();
-  for (const { name, flag, about, kind } of Object.values(edgeSchema as Record<string, Reader<unknown>>)) {
+  for (const { name, flag, about, kind, secret } of Object.values(
+    edgeSchema as Record<string, Reader<unknown>>,
+  )) {
     expect(about).not.toBe('');
-    expect(text).toContain(kind === 'switch' ? `--[no-]${flag} ` : `--${flag} <`);
+    if (!secret) expect(text).toContain(kind === 'switch' ? `--[no-]${flag} ` : `--${flag} <`);
     expect(text).toMatch(new RegExp(`\\[${name}(=[^\\]]+)?\\]`));
   }
   expect(text).toContain('[HTTP_PORT=8080]');
   expect(text).toContain('[MAX_REQUEST_BYTES=1048576]');
+});
+
+test('a secret has no flag, since the list of processes would show it, and is masked when it is printed', () => {
+  const registry = ['--registry', 'etcds://127.0.0.1:2379', '--registry-user', 'edge'];
+  expect(faultsOf([...registry, '--registry-password', 'hidden'])).toEqual([
+    expect.stringContaining('--registry-password is unknown'),
+  ]);
+  const config = readConfig(parseCommandLine(registry), { REGISTRY_PASSWORD: 'hidden' });
+  expect(config.registryPassword).toBe('hidden');
+  expect(describeConfig(edgeSchema, config)).toContain('REGISTRY_PASSWORD=***');
+  expect(help()).toMatch(/\[REGISTRY_PASSWORD\] +the password of REGISTRY_USER; a variable alone/);
 });

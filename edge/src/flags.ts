@@ -21,12 +21,19 @@ export interface CommandLine {
 
 type AnyReader = Reader<unknown>;
 
-/** Flags by name: a variable's own name in lower case with dashes, and the shorter one if it has one. */
+/**
+ * Flags by name: a variable's own name in lower case with dashes, and the shorter one if it has one. A secret
+ * has none: the list of processes would show it.
+ */
 const flags: ReadonlyMap<string, AnyReader> = new Map(
-  Object.values(edgeSchema as Record<string, AnyReader>).flatMap((reader) => [
-    [reader.name.toLowerCase().replaceAll('_', '-'), reader],
-    [reader.flag, reader],
-  ]),
+  Object.values(edgeSchema as Record<string, AnyReader>).flatMap((reader) =>
+    reader.secret
+      ? []
+      : [
+          [reader.name.toLowerCase().replaceAll('_', '-'), reader],
+          [reader.flag, reader],
+        ],
+  ),
 );
 
 /**

@@ -35,7 +35,8 @@ ${groups.join('\n\n')}
 `;
 }
 
-function line({ flag, form, about, name, kind, preset }: Reader<unknown>): string {
+function line({ flag, form, about, name, kind, preset, secret }: Reader<unknown>): string {
+  if (secret) return entry(`[${name}]`, `${about}; a variable alone`);
   const value = kind === 'switch' ? `--[no-]${flag}` : `--${flag} <${form}>`;
   return entry(value, `${about}${kind === 'list' ? '; may be repeated' : ''} [${name}${presetText(preset)}]`);
 }

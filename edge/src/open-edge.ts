@@ -4,6 +4,7 @@ import type { Http2Security } from '@weft/chassis/client/http2-security';
 import { createMesh, type Mesh } from '@weft/chassis/client/mesh';
 import type { Contract } from '@weft/chassis/contract';
 import type { Discovery } from '@weft/chassis/discovery/discovery';
+import type { EtcdOptions } from '@weft/chassis/discovery/etcd/etcd';
 import { workloadOf } from '@weft/chassis/discovery/listed';
 import type { Directory, Resolver } from '@weft/chassis/discovery/registry';
 import { StartError } from '@weft/chassis/lifecycle';
@@ -41,6 +42,8 @@ export interface OpenEdgeOptions extends Omit<ServingOptions, 'tokens'> {
    * a service that is registered gets its routes at once. Or `static:` and `dns:` as a service's REGISTRY.
    */
   readonly registry?: string | undefined;
+  /** What a registry with TLS (`etcds://…`) is shown. */
+  readonly registryAccess?: EtcdOptions['access'];
   /** Where calls go: `acme.v1.Library=static:127.0.0.1:9000|127.0.0.1:9001`, without a service those of all. */
   readonly upstreams?: readonly string[];
   /** Of connections to upstreams. Default: plaintext HTTP/2. */
@@ -134,7 +137,7 @@ export function servicesForClients({ rpcs }: Schema): string[] {
 }
 
 async function openRegistry(
-  { registry, cacheDir }: OpenEdgeOptions,
+  { registry, registryAccess: access, cacheDir }: OpenEdgeOptions,
   contract: Contract,
   logger: Logger,
 ): Promise<Discovery | undefined> {
@@ -142,9 +145,9 @@ async function openRegistry(
   // Its client of etcd is 19 MB, for those alone who have one.
   const { openDiscovery } = await import('@weft/chassis/discovery/discovery');
   try {
-    return openDiscovery(registry, contract, { logger, cacheDir });
+    return openDiscovery(registry, contract, { logger, cacheDir, access });
   } catch (error) {
-    throw new StartError(`REGISTRY ${(error as Error).message} (${registry})`, { cause: error });
+    throw new StartError(`REGISTRY ${(error as Error).message}`, { cause: error });
   }
 }
 

@@ -1,4 +1,5 @@
 import { createLogger } from '@weft/chassis/logger';
+import { registryAccess } from '@weft/chassis/service-config';
 import type { EdgeConfig } from './config.ts';
 import { openEdge } from './open-edge.ts';
 import { describeRoute } from './routing/routes.ts';
@@ -44,7 +45,14 @@ async function schemaOf(config: EdgeConfig): Promise<{ schema: Schema; missing: 
   // Verifies nothing, but says that users are told apart.
   const tokens = config.tokenIssuer === undefined ? undefined : { verify: () => Promise.reject(new Error()) };
   const security = readSecurity(config, logger);
-  const edge = await openEdge({ ...config, limits: config, logger, tokens, security });
+  const edge = await openEdge({
+    ...config,
+    limits: config,
+    registryAccess: registryAccess(config),
+    logger,
+    tokens,
+    security,
+  });
   const timeout = Promise.withResolvers<void>();
   const timer = setTimeout(timeout.resolve, learnMs);
   await Promise.race([edge.settled, timeout.promise]);

@@ -3,6 +3,7 @@ import { ConfigError, describeConfig } from '@weft/chassis/config';
 import { onShutdown, openPort, startOrExit } from '@weft/chassis/lifecycle';
 import { createLogger } from '@weft/chassis/logger';
 import { registryState } from '@weft/chassis/process-parts';
+import { registryAccess } from '@weft/chassis/service-config';
 import { startTelemetry } from '@weft/chassis/telemetry';
 import { openUserTokens, type UserTokens } from '@weft/chassis/user-tokens';
 import { edgeSchema, type EdgeConfig } from './config.ts';
@@ -54,6 +55,7 @@ async function serve(config: EdgeConfig): Promise<void> {
     const edge = await openEdge({
       ...config,
       limits: config,
+      registryAccess: registryAccess(config),
       tls: clientTls(config),
       logger,
       security: readSecurity(config, logger),

@@ -17,9 +17,18 @@ export interface Discovery {
 /**
  * Opens what REGISTRY names: `etcd://host:port[,host:port][/prefix]`, `etcds://…` for TLS, `static:<list or
  * file>` (a file is followed) or `dns:host:port` (see dns.ts). Connects to nothing yet. Throws when it is none
- * of these, with what is wrong, in words that begin after its name.
+ * of these, with what is wrong, in words that begin after its name and end with it, but for a password in it.
  */
 export function openDiscovery(url: string, contract: Contract, options: EtcdOptions): Discovery {
+  try {
+    return open(url, contract, options);
+  } catch (error) {
+    const shown = url.replace(/\/\/.*@/, '//***@');
+    throw new Error(`${(error as Error).message} (${shown})`, { cause: error });
+  }
+}
+
+function open(url: string, contract: Contract, options: EtcdOptions): Discovery {
   const [scheme = ''] = url.split(':', 1);
   const rest = url.slice(scheme.length + 1);
   switch (scheme) {

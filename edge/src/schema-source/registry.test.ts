@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
@@ -21,14 +21,31 @@ let etcd: EtcdServer;
 let authority: Authority;
 let prefixes = 0;
 let registry: string;
+let access: Awaited<ReturnType<typeof registryFiles>>;
+const folder = mkdtempSync(join(tmpdir(), 'weft-edge-registry-'));
 
+// etcd asks for a certificate: the edge and the instances show theirs.
 beforeAll(async () => {
-  [etcd, authority] = await Promise.all([startEtcd(), createAuthority()]);
+  authority = await createAuthority();
+  access = await registryFiles();
+  etcd = await startEtcd({ tls: access });
 });
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
-afterAll(() => etcd.stop());
+afterAll(async () => {
+  await etcd.stop();
+  rmSync(folder, { recursive: true });
+});
+
+async function registryFiles() {
+  const { ca, cert, key } = await authority.issue('etcd');
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  return { caFile: file('ca', ca), certFile: file('crt', cert), keyFile: file('key', key) };
+}
 
 /** An instance over mutual TLS, registered as a workload's; `leave` takes it out and ends it. */
 async function instance(contract: Contract, services: readonly string[], workload = 'greeter') {
@@ -36,7 +53,7 @@ async function instance(contract: Contract, services: readonly string[], workloa
   const upstream = await startGreeter(contract, { identity });
   const { port } = upstream;
   const startedAt = new Date().toISOString();
-  const registration = etcdRegistry(registry, { logger }).register(
+  const registration = etcdRegistry(registry, { logger, access }).register(
     { id: `${workload}-${port}`, address: `127.0.0.1:${port}`, zone: '', weight: 1, version: '', startedAt },
     services,
   );
@@ -55,6 +72,7 @@ async function open(cacheDir?: string) {
   const lines: string[] = [];
   const edge = await openEdge({
     registry,
+    registryAccess: access,
     cacheDir,
     security: { kind: 'mesh', tls: await tlsIdentity(authority, 'edge') },
     logger: createLogger({ name: 'edge' }, { write: (line) => void lines.push(line) }),

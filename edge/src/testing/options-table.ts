@@ -5,8 +5,8 @@ import { sections } from '../config.ts';
 export function optionRows(): string[] {
   return Object.values(sections).flatMap((schema) =>
     Object.values(schema as Record<string, Reader<unknown>>).map(
-      ({ flag, name, kind, preset, about }) =>
-        `| \`--${flag}\`${kind === 'list' ? ' …' : ''} | \`${name}\` | ${presetText(preset)} | ${about.replaceAll('|', '\\|')} |`,
+      ({ flag, name, kind, preset, about, secret }) =>
+        `| ${secret ? '' : `\`--${flag}\`${kind === 'list' ? ' …' : ''}`} | \`${name}\` | ${presetText(preset)} | ${about.replaceAll('|', '\\|')} |`,
     ),
   );
 }
