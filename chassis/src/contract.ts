@@ -9,7 +9,17 @@ export type AccessRule =
   | { readonly kind: 'services'; readonly services: readonly string[] };
 
 /** A method's part in a saga, as `weft.v1.SagaMethod.Kind` has it. */
-export type SagaKind = 'START' | 'STEP' | 'UNDO' | 'FINAL' | 'COMMIT' | 'ABORT' | 'OUTCOME' | 'LOG';
+export type SagaKind =
+  | 'START'
+  | 'STEP'
+  | 'UNDO'
+  | 'FINAL'
+  | 'COMMIT'
+  | 'ABORT'
+  | 'OUTCOME'
+  | 'LOG'
+  | 'DECIDE'
+  | 'MUST';
 
 /** What an overloaded server refuses last, and first (weft.v1.CallPolicy.Priority). */
 export type Priority = 'CRITICAL' | 'USER' | 'BATCH';
@@ -22,6 +32,8 @@ export interface SagaRule {
   readonly undo?: string;
   readonly final?: string;
   readonly deadlineMs?: number;
+  /** Of a DECIDE. */
+  readonly must?: readonly string[];
 }
 
 /** What the contract says of one method. */

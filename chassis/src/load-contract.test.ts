@@ -80,31 +80,12 @@ test('a method that says nothing of access is denied to everyone', () => {
 });
 
 describe('a contract that cannot be enforced names the fault:', () => {
-  const reserve = '/shop.catalog.v1.StockService/Reserve';
   test.each([
     ['two access rules at once', 'GetMe', 'access', { public: true }, 'exactly one of'],
     ['retries of what is not idempotent', 'TopUp', 'call', { maxAttempts: 2 }, 'needs an idempotency_level'],
     ['more attempts than allowed', 'GetMe', 'call', { maxAttempts: 9 }, 'at most 3'],
-    ['a step without an undo', 'Reserve', 'saga', { undo: '' }, `${reserve}: a STEP needs undo`],
-    ['an undo that does not exist', 'Reserve', 'saga', { undo: 'a.B/C' }, 'undo /a.B/C does not exist'],
-    [
-      'an undo that undoes nothing',
-      'Charge',
-      'saga',
-      { undo: 'shop.catalog.v1.StockService/Release' },
-      'needs one',
-    ],
-    ['a saga without an end', 'Charge', 'saga', { next: '' }, 'a STEP needs next'],
-    ['a cycle', 'Charge', 'saga', { next: 'shop.catalog.v1.StockService/Reserve' }, 'follows itself'],
-    ['a start without a deadline', 'PlaceOrder', 'saga', { deadline: undefined }, 'a START needs a deadline'],
-    ['a second arbiter', 'Charge', 'saga', { kind: 5 }, 'has 2 methods of kind COMMIT'],
-    [
-      'a reply that the relay cannot read',
-      'GetProduct',
-      'saga',
-      { name: 'x', kind: 2 },
-      'must answer weft.v1.SagaReply',
-    ],
+    ['a saga with a fault', 'Reserve', 'saga', { undo: '' }, 'Reserve (shop/catalog/v1/stock.proto): a STEP'],
+    ['a decision with a fault', 'CancelOrder', 'saga', { must: [] }, 'a DECIDE needs must'],
   ])('%s', (_, method, option, change, expected) => {
     expect(faultsOf(planted(method, option, change)).join('\n')).toContain(expected);
   });

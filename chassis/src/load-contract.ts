@@ -10,11 +10,11 @@ import {
 } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema, MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import type { AccessRule, Contract, MethodRule, Priority, SagaKind, SagaRule } from './contract.ts';
-import { sagaFaults } from './saga/graph.ts';
+import { sagaFaults } from './saga/graph-faults.ts';
 
 const maxAttemptsLimit = 3;
 /** What ends a saga frees what it holds: refused last. */
-const endsOfSagas = new Set<SagaKind>(['UNDO', 'FINAL', 'COMMIT', 'ABORT', 'OUTCOME']);
+const endsOfSagas = new Set<SagaKind>(['UNDO', 'FINAL', 'COMMIT', 'ABORT', 'OUTCOME', 'MUST']);
 
 /**
  * Reads an encoded `google.protobuf.FileDescriptorSet`. Throws a ContractError that lists every
@@ -133,6 +133,7 @@ function sagaRule(registry: FileRegistry, method: DescMethod): SagaRule | undefi
     kind: kinds?.value[saga.kind]?.name as SagaKind,
     ...(saga.next === '' ? {} : { next: `/${saga.next}` }),
     ...(saga.undo === '' ? {} : { undo: `/${saga.undo}` }),
+    must: string[];
     ...(saga.final === '' ? {} : { final: `/${saga.final}` }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
   };
@@ -144,6 +145,7 @@ interface WireCallPolicy {
   readonly priority: number;
 }
 
+    ...(saga.must.length === 0 ? {} : { must: saga.must.map((method) => `/${method}`) }),
 interface WireDuration {
   readonly seconds: bigint;
   readonly nanos: number;

@@ -48,6 +48,8 @@ export interface StepRecord {
   readonly state: StepState;
   readonly hashOfRequest?: Buffer;
   readonly result?: SagaReply;
+  /** Never deleted: its message does not expire, and would run again without its fence. */
+  readonly forEver?: boolean;
 }
 
 /** Records a step's new state, when `tx` commits. */
@@ -57,9 +59,11 @@ export async function writeFence(
   header: Header,
   record: StepRecord,
 ): Promise<void> {
-  const { state, hashOfRequest, result } = record;
+  const { state, hashOfRequest, result, forEver = false } = record;
   // An undo or a final has no payload of its own to compare with, and keeps the step's.
-  const dueAt = state === 'DONE' ? `expires_at + INTERVAL ${askAfterMs / 1000} SECOND` : 'UTC_TIMESTAMP(3)';
+  const changedAt =
+    state === 'DONE' ? `expires_at + INTERVAL ${askAfterMs / 1000} SECOND` : 'UTC_TIMESTAMP(3)';
+  const dueAt = forEver ? `'9999-12-31'` : changedAt;
   await defer(tx, [
     {
       sql: `UPDATE saga_step SET state = ?, req_hash = COALESCE(?, req_hash), result = COALESCE(?, result),

@@ -6,8 +6,8 @@ import { messageId } from './header.ts';
 /** How long whoever inserts or claims a row has it for itself. */
 export const leaseMs = 5_000;
 
-/** `step` goes forward and expires (a refusal's report too); `undo` and `final` carry a decision and never do. */
-export type OutboxKind = 'step' | 'undo' | 'final';
+/** `step` goes forward and expires (a refusal's report too); the others carry a decision and never do. */
+export type OutboxKind = 'step' | 'undo' | 'final' | 'must';
 
 /** A message to be queued in a transaction. */
 export interface OutgoingMessage {

@@ -68,10 +68,12 @@ export class Participant<DB> {
         step,
         path: step,
         header,
-        hashOfRequest: createHash('sha256').update(method.requestSerialize(request)).digest(),
+        hashOfRequest: hashOf(method, request),
         effect: async (tx) => {
           const result = await effect(tx, request, header);
-          return result.outcome === 'DONE' ? { message: forward(result.next) } : { refusal: result.reason };
+          return result.outcome === 'DONE'
+            ? { messages: [forward(result.next)] }
+            : { refusal: result.reason };
         },
         report,
         expired: { outcome: Outcome.CANCELLED, reason: 'EXPIRED' },
@@ -99,6 +101,28 @@ export class Participant<DB> {
     this.#role(step).seal = seal;
     return ({ saga }, { caller }) =>
       receive(this.#parts, this.finalMessage(step, method.path, readHeader(saga, caller)));
+  }
+
+  must<Req extends WithSaga>(
+    method: MethodDefinition<Req, SagaReply>,
+    effect: (tx: Transaction<DB>, request: Req, header: Header) => Promise<void>,
+  ): UnaryHandler<Req, SagaReply> {
+    const { path } = method;
+    sagaRule(this.#parts.contract, path, 'MUST');
+    return (request, { caller }) => {
+      const header = readHeader(request.saga, caller);
+      return receive(this.#parts, {
+        kind: 'must',
+        step: path,
+        path,
+        header,
+        hashOfRequest: hashOf(method, request),
+        effect: async (tx) => {
+          await effect(tx, request, header);
+          return { messages: [] };
+        },
+      });
+    };
   }
 
   /** The undo of a step, arrived through `path`. */
@@ -139,4 +163,8 @@ export class Participant<DB> {
     this.roles.set(step, role);
     return role;
   }
+}
+
+function hashOf<Req>(method: MethodDefinition<Req, SagaReply>, request: Req): Buffer {
+  return createHash('sha256').update(method.requestSerialize(request)).digest();
 }

@@ -9,11 +9,11 @@ import { appendLog, parseTime } from './log.ts';
 import { countAlarm, countReceived } from './metrics.ts';
 import { insertMessages, takeBack, type OutgoingMessage } from './outbox.ts';
 import type { SagaParts } from './parts.ts';
-import { perform, transitions, type MessageKind, type StepState } from './transitions.ts';
+import { perform, transitions, type MessageKind, type StepState, type Transition } from './transitions.ts';
 import type { Header } from './types.ts';
 
-/** What a step's effect comes to: the message that goes on, or why it refuses. */
-export type EffectResult = { readonly message: OutgoingMessage } | { readonly refusal: string };
+/** What an effect comes to: the messages that go on, or why a step refuses. */
+export type EffectResult = { readonly messages: readonly OutgoingMessage[] } | { readonly refusal: string };
 
 /** A message about one step, and what its participant does about it. */
 export interface Message<DB> {
@@ -78,17 +78,9 @@ async function receiveOnce<DB>(
   const { kind, step } = message;
   const { reply, action, state } = await parts.database.transaction(
     async (tx) => {
-      const fence = await lockFence(tx, step, message.header);
-      if (fence.hashOfRequest && message.hashOfRequest && !fence.hashOfRequest.equals(message.hashOfRequest))
-        throw new ServiceError(
-          'INVALID_ARGUMENT',
-          'SAGA_PAYLOAD_CHANGED',
-          `${step} came before with another request`,
-        );
-      const transition = transitions[kind][fence.state];
-      const answer = await perform(transition, new InTransaction(parts, tx, message, fence, refused));
+      const received = await receiveWithin(parts, tx, message, refused);
       await failpoint('commit.before');
-      return { reply: answer, action: transition.action, state: fence.state };
+      return received;
     },
     { idempotent: true },
   );
@@ -104,6 +96,33 @@ async function receiveOnce<DB>(
   throw new ServiceError('FAILED_PRECONDITION', alarmReason, `${kind} of ${step} came in state ${state}`);
 }
 
+/**
+ * The same within `tx`, whose commit sends what follows. Answers what the table said to do in which state; an
+ * alarm has no reply.
+ */
+export async function receiveWithin<DB>(
+  parts: SagaParts<DB>,
+  tx: Transaction<DB>,
+  message: Message<DB>,
+  refused = false,
+): Promise<{
+  readonly reply: SagaReply | undefined;
+  readonly action: Transition['action'];
+  readonly state: StepState;
+}> {
+  const { kind, step, header, hashOfRequest } = message;
+  const fence = await lockFence(tx, step, header);
+  if (fence.hashOfRequest && hashOfRequest && !fence.hashOfRequest.equals(hashOfRequest))
+    throw new ServiceError(
+      'INVALID_ARGUMENT',
+      'SAGA_PAYLOAD_CHANGED',
+      `${step} came before with another request`,
+    );
+  const transition = transitions[kind][fence.state];
+  const reply = await perform(transition, new InTransaction(parts, tx, message, fence, refused));
+  return { reply, action: transition.action, state: fence.state };
+}
+
 /** One message in its transaction. An alarm answers undefined. */
 class InTransaction<DB> {
   readonly #parts: SagaParts<DB>;
@@ -111,7 +130,7 @@ class InTransaction<DB> {
   readonly #message: Message<DB>;
   readonly #fence: Fence;
   readonly #refused: boolean;
-  #following: OutgoingMessage | undefined;
+  #following: readonly OutgoingMessage[] = [];
 
   constructor(
     parts: SagaParts<DB>,
@@ -132,8 +151,8 @@ class InTransaction<DB> {
     if (expired && parseTime(this.#fence.at) > header.deadlineMs + forwardExpiryMs) throw new ExpiredSignal();
     const result = await effect?.(this.#tx);
     if (result === undefined) return undefined;
-    if ('message' in result) {
-      this.#following = result.message;
+    if ('messages' in result) {
+      this.#following = result.messages;
       return undefined;
     }
     if (!this.#refused) throw new RefusalSignal(result.refusal);
@@ -153,7 +172,7 @@ class InTransaction<DB> {
   async change(to: StepState, refusal: string | undefined): Promise<SagaReply> {
     const { kind, step, path, header, hashOfRequest, report } = this.#message;
     const reply = refusal === undefined ? ok : { outcome: Outcome.REFUSED, reason: refusal };
-    const record = { state: to, ...(kind === 'step' ? { result: reply } : {}) };
+    const record = { state: to, forEver: kind === 'must', ...(kind === 'step' ? { result: reply } : {}) };
     await writeFence(
       this.#tx,
       step,
@@ -175,11 +194,9 @@ class InTransaction<DB> {
       },
       this.#fence,
     );
-    const following = refusal === undefined ? this.#following : report?.(refusal);
-    if (following !== undefined) {
-      const rows = await insertMessages(this.#tx, [following]);
-      afterCommit(this.#tx, () => this.#parts.dispatch(rows));
-    }
+    const refusals = refusal === undefined || report === undefined ? [] : [report(refusal)];
+    const rows = await insertMessages(this.#tx, [...this.#following, ...refusals]);
+    if (rows.length > 0) afterCommit(this.#tx, () => this.#parts.dispatch(rows));
     return reply;
   }
 

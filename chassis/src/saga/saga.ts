@@ -3,6 +3,7 @@ import type { Mesh } from '../client/mesh.ts';
 import type { Contract } from '../contract.ts';
 import type { Database } from '../data/database.ts';
 import { SagaArbiter } from './arbiter.ts';
+import { SagaDecision } from './decision.ts';
 import { isReason, readSagaId } from './header.ts';
 import { readEvents } from './log.ts';
 import { Loop } from './loop.ts';
@@ -14,7 +15,20 @@ import { Relay } from './relay.ts';
 import { deleteOldSteps } from './retention.ts';
 import type { Done, Refused, Saga } from './types.ts';
 
-export type { Arbiter, ArbiterOptions, Body, Done, Header, Refused, Saga, UnaryHandler } from './types.ts';
+export type {
+  Arbiter,
+  ArbiterOptions,
+  Body,
+  Decision,
+  Done,
+  Header,
+  MustBodies,
+  MustMethod,
+  MustMethods,
+  Refused,
+  Saga,
+  UnaryHandler,
+} from './types.ts';
 
 /** What a service's part in its sagas is made of; `runService` makes it. */
 export interface SagaOptions<DB> {
@@ -62,6 +76,8 @@ export function createSaga<DB>(options: SagaOptions<DB>): Saga<DB> {
     step: (method, next, effect) => handles(participant.step(method, next, effect), method),
     undo: (method, reverse) => handles(participant.undo(method, reverse), method),
     final: (method, seal) => handles(participant.final(method, seal), method),
+    must: (method, effect) => handles(participant.must(method, effect), method),
+    decision: (method, musts) => handles(new SagaDecision(parts, method.path, musts), method),
     log: (method) => {
       sagaRule(contract, method.path, 'LOG');
       return handles(

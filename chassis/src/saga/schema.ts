@@ -6,7 +6,7 @@ const ascii = 'CHARACTER SET ascii COLLATE ascii_bin';
  *
  * - `saga`: the sagas that this service decides.
  * - `saga_step`: the fence, one row per step of a saga that this service takes part in. `due_at` is when a
- *   DONE row asks the arbiter next; in a terminal state, since when it is terminal.
+ *   DONE row asks the arbiter next; in a terminal state, since when it is terminal; the year 9999 for a must.
  * - `saga_outbox`: messages not delivered yet. `next_at` is a pending row's next attempt or the end of
  *   the lease of whoever is at it; `epoch` fences one whose lease has run out.
  * - `saga_log`: one row per transition, chained by hash per saga.

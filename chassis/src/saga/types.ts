@@ -71,12 +71,26 @@ export interface Saga<DB> {
     method: MethodDefinition<SagaMessage, SagaReply>,
     seal: (tx: Transaction<DB>, header: Header) => Promise<void>,
   ): UnaryHandler<SagaMessage, SagaReply>;
+  /**
+   * The handler of a MUST. `effect` runs once, in the transaction that records it, whenever after the decision
+   * it comes: it may overtake the finals of the saga before. It may not refuse: an error rolls it back, the
+   * sender tries again, and after some attempts parks the message with an alarm.
+   */
+  must<Req extends WithSaga>(
+    method: MethodDefinition<Req, SagaReply>,
+    effect: (tx: Transaction<DB>, request: Req, header: Header) => Promise<void>,
+  ): UnaryHandler<Req, SagaReply>;
   /** The handler of a LOG: this service's events of a saga. */
   log(method: MethodDefinition<SagaMessage, SagaLog>): UnaryHandler<SagaMessage, SagaLog>;
   /** Makes this service the arbiter of the saga whose START method is `options.start`. */
   arbiter<Next extends WithSaga, Commit extends WithSaga>(
     options: ArbiterOptions<DB, Next, Commit>,
   ): Arbiter<DB, Next, Commit>;
+  /**
+   * Makes this service the one that decides `method`, a DECIDE. `musts` are the methods that the contract
+   * lists as its `must`, all of them, each under a name of its own; anything else throws.
+   */
+  decision<Musts extends MustMethods>(method: { readonly path: string }, musts: Musts): Decision<DB, Musts>;
   /** This service's own events of a saga, oldest first. */
   events(sagaId: string): Promise<SagaEvent[]>;
   /** Starts the relay, the sweeper and the reconciler. Throws if a method of the contract has no handler. */
@@ -85,6 +99,37 @@ export interface Saga<DB> {
   reconcile(): Promise<number>;
   /** Stops them and waits for the sends in flight, at most `timeoutMs` (default 5000). */
   stop(timeoutMs?: number): Promise<void>;
+}
+
+/** A MUST as a decision needs it: where it is, and how its request is written. */
+export interface MustMethod<Req> {
+  readonly path: string;
+  readonly requestSerialize: (request: Req) => Buffer;
+}
+
+/** The methods that must follow a decision, each under a name of the service's choice. */
+export type MustMethods = Readonly<Record<string, MustMethod<never>>>;
+
+/** What each must is told: its request without the header. */
+export type MustBodies<Musts extends MustMethods> = {
+  readonly [Name in keyof Musts]: Musts[Name] extends MustMethod<infer Req> ? Body<Req> : never;
+};
+
+/** Decides at once what nobody may refuse, such as to cancel an order that is confirmed. */
+export interface Decision<DB, Musts extends MustMethods> {
+  /**
+   * Decides within the service's own transaction. `change` is the compare-and-set on the service's own row
+   * (`… SET status = 'CANCELLED' WHERE id = ? AND status = 'CONFIRMED'`); it answers what each must is told,
+   * or undefined if no row changed. The messages, the log and the record of the decision are in `tx`, and the
+   * messages go out as soon as it has committed. Answers whether it was decided now.
+   *
+   * `sagaId` may be that of the saga before: fences are per method, and the logs of both become one.
+   */
+  decide(
+    tx: Transaction<DB>,
+    saga: { readonly sagaId: string; readonly userId: string },
+    change: () => Promise<MustBodies<Musts> | undefined>,
+  ): Promise<boolean>;
 }
 
 /** What a service supplies as the arbiter: its own row decides, by compare-and-set. */

@@ -39,6 +39,7 @@ beforeAll(async () => {
         implement(WalletServiceService, {
           charge: told(charged),
           refund: silent,
+          refundOrder: silent,
           listWalletEvents: silent,
           getWallet: silent,
           topUp: silent,

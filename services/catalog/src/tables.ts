@@ -35,5 +35,5 @@ export interface ReservationTable {
   saga_id: Buffer;
   product_id: Buffer;
   quantity: number;
-  state: Generated<'HELD' | 'SOLD'>;
+  state: Generated<'HELD' | 'SOLD' | 'RETURNED'>;
 }

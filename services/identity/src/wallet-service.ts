@@ -11,7 +11,7 @@ import type { Tables } from './tables.ts';
 import { chargeViolations, currency, topUpViolations } from './wallet.ts';
 import * as store from './wallet-store.ts';
 
-/** The handlers of shop.identity.v1.WalletService: a person's wallet, and its part in the saga of an order. */
+/** The handlers of shop.identity.v1.WalletService: a person's wallet, and its part in the sagas of an order. */
 export function walletService(
   database: Database<Tables>,
   saga: Saga<Tables>,
@@ -60,6 +60,11 @@ export function walletService(
       },
     ),
     refund: saga.undo(WalletServiceService.refund, (tx, { sagaId }) => store.refund(tx, sagaId)),
+    refundOrder: saga.must(WalletServiceService.refundOrder, async (tx, { amount }, { sagaId, userId }) => {
+      const violations = chargeViolations(amount);
+      if (amount === undefined || violations.length > 0) throw invalidArgument(...violations);
+      if (!(await store.refundOrder(tx, userId, sagaId, toMinor(amount)))) throw notCharged();
+    }),
     listWalletEvents: saga.log(WalletServiceService.listWalletEvents),
   };
 }
@@ -70,6 +75,11 @@ function wallet(userId: string, balanceMinor: bigint): Wallet {
 
 function walletNotFound(): ServiceError {
   return new ServiceError('NOT_FOUND', 'WALLET_NOT_FOUND', 'there is no such wallet');
+}
+
+/** Money is never made: somebody has to look at what ordering and this ledger say of the order. */
+function notCharged(): ServiceError {
+  return new ServiceError('FAILED_PRECONDITION', 'NOT_CHARGED', 'the order was not charged that amount');
 }
 
 function requestIdReused(): ServiceError {

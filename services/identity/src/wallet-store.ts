@@ -109,6 +109,37 @@ export async function refund(tx: Tx, sagaId: string): Promise<void> {
   await record(tx, sagaEntry(charged.account_id, sagaId, 'REFUND', amountMinor));
 }
 
+/**
+ * Gives back the total of an order that was paid. False when this wallet was not charged that amount for it. An
+ * undo and this are both a REFUND, so the ledger's unique key lets an order be refunded once, whatever else fails.
+ */
+export async function refundOrder(
+  tx: Tx,
+  accountId: string,
+  sagaId: string,
+  amountMinor: bigint,
+): Promise<boolean> {
+  const key = uuidToBytes(accountId);
+  const { numUpdatedRows } = await tx
+    .updateTable('wallet')
+    .set((eb) => ({ balance_minor: eb('balance_minor', '+', amountMinor.toString()) }))
+    .where('account_id', '=', key)
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('ledger')
+          .select('id')
+          .where('saga_id', '=', uuidToBytes(sagaId))
+          .where('kind', '=', 'CHARGE')
+          .where('account_id', '=', key)
+          .where('amount_minor', '=', (-amountMinor).toString()),
+      ),
+    )
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows === 0n) return false;
+  await record(tx, sagaEntry(key, sagaId, 'REFUND', amountMinor));
+  return true;
+}
+
 function sagaEntry(
   accountId: Buffer,
   sagaId: string,

@@ -1,11 +1,11 @@
 import type { Database } from '@weft/chassis/data/database';
-import { afterCommit } from '@weft/chassis/data/database';
 import { ServiceError } from '@weft/chassis/errors';
 import { decodePageToken, encodePageToken, pageSize } from '@weft/chassis/resource/page';
 import type { Handlers } from '@weft/chassis/server/implement';
 import { requireUser } from '@weft/chassis/server/require-user';
 import type { OrderServiceService } from '@weft/proto/shop/ordering/v1/order';
 import type { OrderArbiter } from './arbiter.ts';
+import { cancelOrder, type OrderCancel } from './cancel-order.ts';
 import { isAdmin, visibleOrder } from './order-access.ts';
 import type { OrderFeed } from './order-feed.ts';
 import { orderMessage } from './order-message.ts';
@@ -18,6 +18,7 @@ import { watchOrder } from './watch-order.ts';
 export interface OrderServiceOptions {
   readonly database: Database<Tables>;
   readonly arbiter: OrderArbiter;
+  readonly cancel: OrderCancel;
   readonly feed: OrderFeed;
   readonly timeline: Timeline;
 }
@@ -51,14 +52,7 @@ export function orderService(options: OrderServiceOptions): Handlers<OrderServic
     async cancelOrder({ id }, context) {
       const user = requireUser(context);
       const order = await visibleOrder(kysely, id, user);
-      await database.transaction(
-        async (tx) => {
-          const cancel = () => store.decide(tx, order.id, { status: 'CANCELLED' });
-          const cancelled = await arbiter.abort(tx, order.id, 'CANCELLED', cancel);
-          if (cancelled) afterCommit(tx, () => feed.changed(order.id));
-        },
-        { idempotent: true },
-      );
+      await cancelOrder(options, order);
       const now = await visibleOrder(kysely, id, user);
       if (now.status === 'CANCELLED') return orderMessage(now);
       throw new ServiceError('FAILED_PRECONDITION', 'ORDER_DECIDED', `the order is ${now.status} already`);

@@ -124,6 +124,17 @@ export async function decide(
   return numUpdatedRows > 0n;
 }
 
+/** CONFIRMED → CANCELLED. Whether it was CONFIRMED. What it was sold for stays on record. */
+export async function cancelConfirmed(tx: Tx, id: string): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('orders')
+    .set((eb) => ({ status: 'CANCELLED', version: eb('version', '+', 1), updated_at: new Date() }))
+    .where('id', '=', uuidToBytes(id))
+    .where('status', '=', 'CONFIRMED')
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
+}
+
 /** Writes the catalog's names and prices, all in one statement, when `tx` commits. */
 export async function priceItems(tx: Tx, id: string, items: readonly PricedItem[]): Promise<void> {
   const cases = (value: (item: PricedItem) => string) =>

@@ -1,5 +1,5 @@
 import { test, expect } from '@jest/globals';
-import { itemViolations, isFinal, normalisedItems, type Item } from './order.ts';
+import { itemViolations, isDecided, normalisedItems, type Item } from './order.ts';
 
 const faults = (items: readonly Item[]) =>
   itemViolations(items, (text) => /^[a-z]$/.test(text)).map((v) => `${v.field}: ${v.description}`);
@@ -30,7 +30,7 @@ test('ids are compared whatever their case', () => {
 });
 
 test('an order is final once it is decided', () => {
-  expect((['PENDING', 'CONFIRMED', 'REJECTED', 'CANCELLED'] as const).map(isFinal)).toEqual([
+  expect((['PENDING', 'CONFIRMED', 'REJECTED', 'CANCELLED'] as const).map(isDecided)).toEqual([
     false,
     true,
     true,

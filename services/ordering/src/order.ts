@@ -6,11 +6,11 @@ export const currency = 'EUR';
 const maxItems = 100;
 const maxQuantity = 1000;
 
-/** An order is PENDING until its saga is decided, and then never changes again. */
+/** An order is PENDING until its saga is decided. After that only a CONFIRMED one can change: to CANCELLED. */
 export type Status = 'PENDING' | 'CONFIRMED' | 'REJECTED' | 'CANCELLED';
 
-/** Whether the status never changes again. */
-export function isFinal(status: Status): boolean {
+/** Whether it is decided what becomes of the order. */
+export function isDecided(status: Status): boolean {
   return status !== 'PENDING';
 }
 

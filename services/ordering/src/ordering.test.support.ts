@@ -3,8 +3,12 @@ import { client, type Client } from '@weft/chassis/client/client';
 import { uuidv7 } from '@weft/chassis/data/uuid';
 import { implement } from '@weft/chassis/server/implement';
 import { startTestMesh, type TestMesh, type TestService } from '@weft/chassis/testing/mesh';
-import { StockServiceService, type ReserveRequest } from '@weft/proto/shop/catalog/v1/stock';
-import { WalletServiceService } from '@weft/proto/shop/identity/v1/wallet';
+import {
+  StockServiceService,
+  type ReserveRequest,
+  type RestockRequest,
+} from '@weft/proto/shop/catalog/v1/stock';
+import { WalletServiceService, type RefundOrderRequest } from '@weft/proto/shop/identity/v1/wallet';
 import { Order_Status as Status, OrderServiceService, type Order } from '@weft/proto/shop/ordering/v1/order';
 import { OrderSagaServiceService } from '@weft/proto/shop/ordering/v1/saga';
 import {
@@ -28,10 +32,16 @@ export interface TestOrdering {
   readonly service: TestService<Tables>;
   readonly fromCatalog: Client<OrderSagaServiceService>;
   readonly fromIdentity: Client<OrderSagaServiceService>;
-  /** What the stand-ins were told of an order, in the order it came: `Reserve`, `Release`, `Commit`, `Refund`. */
+  /**
+   * What the stand-ins were told of an order, in the order it came: `Reserve`, `Release`, `Commit`, `Refund`,
+   * `RefundOrder`, `Restock`.
+   */
   told(orderId: string): readonly string[];
   /** Resolves with the request when the catalog was told to reserve. */
   reserved(orderId: string): Promise<ReserveRequest>;
+  /** Resolve with the request when what was confirmed was cancelled. */
+  restocked(orderId: string): Promise<RestockRequest>;
+  refunded(orderId: string): Promise<RefundOrderRequest>;
   /** Takes the stand-in of identity away and brings it back. */
   stopIdentity(): Promise<void>;
   startIdentity(): Promise<void>;
@@ -44,6 +54,8 @@ export async function startOrdering(): Promise<TestOrdering> {
   const mesh = await startTestMesh();
   const told = new Map<string, string[]>();
   const requests = new Map<string, ReserveRequest>();
+  const restocks = new Map<string, RestockRequest>();
+  const refunds = new Map<string, RefundOrderRequest>();
   const note = (name: string, saga: SagaHeader | undefined) => {
     const id = saga?.sagaId.toString('hex') ?? '';
     told.set(id, [...(told.get(id) ?? []), name]);
@@ -67,6 +79,10 @@ export async function startOrdering(): Promise<TestOrdering> {
           },
           release: async ({ saga }) => note('Release', saga),
           commit: async ({ saga }) => note('Commit', saga),
+          restock: async (request) => {
+            restocks.set(request.saga?.sagaId.toString('hex') ?? '', request);
+            return note('Restock', request.saga);
+          },
           listStockEvents: events('catalog', 2),
         }),
       ],
@@ -82,6 +98,10 @@ export async function startOrdering(): Promise<TestOrdering> {
             topUp: unused,
             charge: unused,
             refund: async ({ saga }) => note('Refund', saga),
+            refundOrder: async (request) => {
+              refunds.set(request.saga?.sagaId.toString('hex') ?? '', request);
+              return note('RefundOrder', request.saga);
+            },
             listWalletEvents: events('identity', 1),
           }),
         ],
@@ -97,6 +117,8 @@ export async function startOrdering(): Promise<TestOrdering> {
     fromIdentity: client(OrderSagaServiceService, await mesh.as('identity')),
     told: (orderId) => told.get(key(orderId)) ?? [],
     reserved: (orderId) => until(() => requests.get(key(orderId))),
+    restocked: (orderId) => until(() => restocks.get(key(orderId))),
+    refunded: (orderId) => until(() => refunds.get(key(orderId))),
     stopIdentity: () => identity.stop(),
     startIdentity: async () => {
       identity = await startIdentity();

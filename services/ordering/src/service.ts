@@ -3,6 +3,7 @@ import type { DataServiceOptions } from '@weft/chassis/service';
 import { OrderServiceService } from '@weft/proto/shop/ordering/v1/order';
 import { OrderSagaServiceService } from '@weft/proto/shop/ordering/v1/saga';
 import { orderArbiter } from './arbiter.ts';
+import { orderCancel } from './cancel-order.ts';
 import { idempotencyCleanup } from './idempotency.ts';
 import { migrations } from './migrations/index.ts';
 import { createOrderFeed } from './order-feed.ts';
@@ -20,9 +21,10 @@ export const ordering: DataServiceOptions<Tables, Record<never, never>> = {
     const feed = createOrderFeed({ versionsOf: (ids) => versionsOf(database.kysely, ids) });
     const arbiter = orderArbiter(saga, feed);
     const timeline = createTimeline(contract, mesh, saga);
+    const cancel = orderCancel(saga);
     return {
       services: [
-        implement(OrderServiceService, orderService({ database, arbiter, feed, timeline })),
+        implement(OrderServiceService, orderService({ database, arbiter, cancel, feed, timeline })),
         implement(OrderSagaServiceService, orderSagaService(arbiter)),
       ],
       background: [feed, idempotencyCleanup(database, logger)],

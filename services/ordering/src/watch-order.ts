@@ -3,7 +3,7 @@ import { ServiceError } from '@weft/chassis/errors';
 import { requireUser } from '@weft/chassis/server/require-user';
 import type { Order } from '@weft/proto/shop/ordering/v1/order';
 import type { Kysely } from 'kysely';
-import { isFinal } from './order.ts';
+import { isDecided } from './order.ts';
 import { visibleOrder } from './order-access.ts';
 import type { OrderFeed } from './order-feed.ts';
 import { orderMessage } from './order-message.ts';
@@ -13,8 +13,8 @@ import type { Tables } from './tables.ts';
 const longestWatchMs = 5 * 60_000;
 
 /**
- * Yields the order at once and after each change, until its status is final or the caller goes away. It
- * ends with UNAVAILABLE when this instance stops, and after five minutes.
+ * Yields the order at once and after each change, until it is decided or the caller goes away. A later cancel
+ * of a confirmed order is not waited for: it may come in a year, or never. It ends with UNAVAILABLE when this instance stops, and after five minutes.
  */
 export async function* watchOrder(
   db: Kysely<Tables>,
@@ -32,7 +32,7 @@ export async function* watchOrder(
     for (let seen: number | undefined; !signal.aborted;) {
       const order = await visibleOrder(db, id, user);
       if (order.version !== seen) yield orderMessage(order);
-      if (isFinal(order.status)) return;
+      if (isDecided(order.status)) return;
       seen = order.version;
       await watch.change(seen, signal);
     }
