@@ -50,6 +50,8 @@ export interface MethodRule {
   /** Attempts in all, 1 to 3. */
   readonly maxAttempts: number;
   readonly idempotent: boolean;
+  /** So long an attempt may go unanswered before a second one is sent beside it; absent: none is. Milliseconds. */
+  readonly hedgeAfterMs?: number;
   readonly priority: Priority;
   readonly streaming: boolean;
   readonly saga?: SagaRule;

@@ -1,8 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { createFileRegistry, fromBinary, getExtension, setExtension, toBinary } from '@bufbuild/protobuf';
+import {
+  create,
+  createFileRegistry,
+  fromBinary,
+  getExtension,
+  setExtension,
+  toBinary,
+} from '@bufbuild/protobuf';
 import type { DescExtension, Message } from '@bufbuild/protobuf';
-import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { DurationSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from '@jest/globals';
 import { ContractError, loadContract } from './load-contract.ts';
 import { sagaGraph } from './saga/graph.ts';
@@ -47,6 +54,27 @@ test('reads access, limits and sagas from the options', () => {
   });
   expect(methods.get('/shop.catalog.v1.ProductService/GetProduct')?.maxAttempts).toBe(3);
   expect(methods.get('/shop.ordering.v1.OrderService/WatchOrder')?.timeoutMs).toBeUndefined();
+});
+
+test('a hedge is for reads that are tried more than once', () => {
+  const { methods } = loadContract(bytes);
+  expect(methods.get('/shop.catalog.v1.ProductService/GetProduct')?.hedgeAfterMs).toBe(100);
+  expect(methods.get('/shop.catalog.v1.ProductService/ListProducts')?.hedgeAfterMs).toBeUndefined();
+  const after = (ms: number) =>
+    create(DurationSchema, { seconds: BigInt(Math.floor(ms / 1_000)), nanos: (ms % 1_000) * 1e6 });
+  const wrong: [string, object][] = [
+    ['CreateProduct', { hedgeAfter: after(50) }],
+    ['RevokeSession', { hedgeAfter: after(50) }],
+    ['WatchRevocations', { hedgeAfter: after(50) }],
+    ['GetProduct', { hedgeAfter: after(50), maxAttempts: 1 }],
+  ];
+  for (const [method, call] of wrong)
+    expect(faultsOf(planted(method, 'call', call))).toEqual([
+      expect.stringMatching(`${method}: hedge_after is for unary methods with NO_SIDE_EFFECTS`),
+    ]);
+  expect(faultsOf(planted('GetProduct', 'call', { hedgeAfter: after(2_000) }))).toEqual([
+    expect.stringMatching('hedge_after must lie between 0 and the timeout'),
+  ]);
 });
 
 test('a unary method that says no timeout has the default, which may be none', () => {

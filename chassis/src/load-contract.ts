@@ -19,8 +19,9 @@ const endsOfSagas = new Set<SagaKind>(['UNDO', 'FINAL', 'COMMIT', 'ABORT', 'OUTC
 /**
  * Reads an encoded `google.protobuf.FileDescriptorSet`. Throws a ContractError that lists every
  * fault at once: an access rule with none or several of its four forms, retries of a method that is
- * not idempotent, a saga that does not fit together. With `partial` it is part of a larger contract, and
- * sagas may lead out of it. `defaultTimeoutMs` is for unary methods that say nothing of theirs; Infinity: none.
+ * not idempotent, a hedge of what is no read, a saga that does not fit together. With `partial` it is part of a
+ * larger contract, and sagas may lead out of it. `defaultTimeoutMs` is for unary methods that say nothing of
+ * theirs; Infinity: none.
  */
 export function loadContract(
   bytes: Uint8Array,
@@ -73,6 +74,14 @@ function methodRule(
     faults.push(`${path}: max_attempts is ${maxAttempts}, at most ${maxAttemptsLimit}`);
   const presetMs = streaming || defaultTimeoutMs === Infinity ? undefined : defaultTimeoutMs;
   const timeoutMs = durationMs(call?.timeout) ?? presetMs;
+  const hedgeAfterMs = durationMs(call?.hedgeAfter);
+  if (hedgeAfterMs !== undefined) {
+    const reads = method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
+    if (!reads || streaming || maxAttempts < 2)
+      faults.push(`${path}: hedge_after is for unary methods with NO_SIDE_EFFECTS and several attempts`);
+    if (hedgeAfterMs <= 0 || hedgeAfterMs >= (timeoutMs ?? Infinity))
+      faults.push(`${path}: hedge_after must lie between 0 and the timeout`);
+  }
   const servedBy = option<string>(registry, service, 'served_by');
   const saga = sagaRule(registry, method);
   return {
@@ -83,6 +92,7 @@ function methodRule(
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     maxAttempts,
     idempotent,
+    ...(hedgeAfterMs === undefined ? {} : { hedgeAfterMs }),
     priority: priorityOf(registry, call?.priority, saga?.kind),
     streaming,
     ...(saga === undefined ? {} : { saga }),
@@ -124,6 +134,7 @@ function sagaRule(registry: FileRegistry, method: DescMethod): SagaRule | undefi
     undo: string;
     final: string;
     deadline?: WireDuration;
+    must: string[];
   }>(registry, method, 'saga');
   if (saga === undefined) return undefined;
   const kinds = registry.getEnum('weft.v1.SagaMethod.Kind');
@@ -133,9 +144,9 @@ function sagaRule(registry: FileRegistry, method: DescMethod): SagaRule | undefi
     kind: kinds?.value[saga.kind]?.name as SagaKind,
     ...(saga.next === '' ? {} : { next: `/${saga.next}` }),
     ...(saga.undo === '' ? {} : { undo: `/${saga.undo}` }),
-    must: string[];
     ...(saga.final === '' ? {} : { final: `/${saga.final}` }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    ...(saga.must.length === 0 ? {} : { must: saga.must.map((method) => `/${method}`) }),
   };
 }
 
@@ -143,9 +154,9 @@ interface WireCallPolicy {
   readonly timeout?: WireDuration;
   readonly maxAttempts: number;
   readonly priority: number;
+  readonly hedgeAfter?: WireDuration;
 }
 
-    ...(saga.must.length === 0 ? {} : { must: saga.must.map((method) => `/${method}`) }),
 interface WireDuration {
   readonly seconds: bigint;
   readonly nanos: number;

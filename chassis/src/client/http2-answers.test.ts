@@ -7,7 +7,7 @@ import { collect } from '../testing/collect.ts';
 import { eventually } from '../testing/eventually.ts';
 import type { Attempt, Connection } from './connection.ts';
 import { http2Connect } from './http2-connection.ts';
-import { connectionLost, notSent } from './retry.ts';
+import { connectionLost, notSent, streamRefused } from './retry.ts';
 
 /** Plays the upstream of one call. */
 type Answer = (stream: ServerHttp2Stream) => void;
@@ -187,7 +187,7 @@ test('a stream that is reset fails as gRPC over HTTP/2 says', async () => {
     [0, 'UNAVAILABLE', connectionLost],
     [1, 'INTERNAL', 'STREAM_RESET'],
     [2, 'INTERNAL', 'STREAM_RESET'],
-    [7, 'UNAVAILABLE', notSent],
+    [7, 'UNAVAILABLE', streamRefused],
     [8, 'CANCELLED', 'STREAM_RESET'],
     [11, 'RESOURCE_EXHAUSTED', 'STREAM_RESET'],
     [12, 'PERMISSION_DENIED', 'STREAM_RESET'],

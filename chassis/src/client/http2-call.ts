@@ -5,7 +5,7 @@ import type { ClientSession } from '../http2/session.ts';
 import type { ClientStream, StreamListener } from '../http2/stream.ts';
 import type { AttemptBase } from './connection.ts';
 import { requestHeaders } from './http2-headers.ts';
-import { broken, cancelled, expired, lost, neverSent, notGrpc, resetError } from './http2-status.ts';
+import { broken, cancelled, expired, lost, neverSent, notGrpc, refused, resetError } from './http2-status.ts';
 import { MessageReader } from './message-framing.ts';
 
 /** setTimeout takes no longer one. */
@@ -151,8 +151,8 @@ export abstract class Http2Call implements StreamListener {
   ): ServiceError {
     // What has begun to answer has looked at the request, whatever is said of it later.
     const answered = this.headers !== undefined;
-    if (!answered && (code === errorCodes.refusedStream || id > (carrier?.lastStreamId ?? 0)))
-      return neverSent(cause);
+    if (!answered && id > (carrier?.lastStreamId ?? 0)) return neverSent(cause);
+    if (!answered && code === errorCodes.refusedStream) return refused();
     if (cause instanceof StreamFault) return broken(cause);
     if (code === undefined || code === errorCodes.refusedStream || carrier?.session.over === true)
       return lost(cause);

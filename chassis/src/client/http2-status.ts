@@ -3,7 +3,7 @@ import { Code, codeName, ServiceError, type CodeName } from '../errors.ts';
 import { errorCodes } from '../http2/frames.ts';
 import type { Headers } from '../http2/header-block.ts';
 import { fromStatus } from '../rpc-status.ts';
-import { connectionLost, notSent } from './retry.ts';
+import { connectionLost, notSent, streamRefused } from './retry.ts';
 
 /**
  * Header or trailer block as metadata, without what HTTP/2 and gRPC themselves send in it. What no metadata may
@@ -89,6 +89,10 @@ const resetCodes = new Map<number, CodeName>([
 
 export function neverSent(cause?: Error): ServiceError {
   return new ServiceError('UNAVAILABLE', notSent, 'the instance cannot be reached', { cause });
+}
+
+export function refused(): ServiceError {
+  return new ServiceError('UNAVAILABLE', streamRefused, 'the instance refused the stream');
 }
 
 export function lost(cause?: Error): ServiceError {

@@ -9,6 +9,9 @@ export const notSent = 'NOT_SENT';
 /** Raised by a connection: it broke, and nobody knows whether the request was served. */
 export const connectionLost = 'CONNECTION_LOST';
 
+/** Raised by a connection: the instance refused the stream, and has not looked at the request (RFC 9113, 8.7). */
+export const streamRefused = 'STREAM_REFUSED';
+
 /** Said by a server that takes no more calls for the moment: it has not looked at this one, and nothing is wrong with it. */
 export const overloaded = 'OVERLOADED';
 
@@ -17,15 +20,25 @@ export function neverLeft(error: unknown): error is ServiceError {
   return error instanceof ServiceError && error.reason === notSent && error.domain === undefined;
 }
 
+/** Whether an instance turned an attempt away without having looked at it, so that any method may be tried again. */
+export function wasRefused(error: unknown): error is ServiceError {
+  return error instanceof ServiceError && error.reason === streamRefused && error.domain === undefined;
+}
+
+/** Whether another instance might do better: UNAVAILABLE, or RESOURCE_EXHAUSTED when the server says when (gRFC A6). */
+export function maySucceedElsewhere({ code, retryAfterMs }: ServiceError): boolean {
+  return code === 'UNAVAILABLE' || (code === 'RESOURCE_EXHAUSTED' && retryAfterMs !== undefined);
+}
+
 /**
  * Whether the contract lets a failed attempt be made again, `attempts` having been made: idempotent
- * methods only, on UNAVAILABLE, or on RESOURCE_EXHAUSTED when the server says when (gRFC A6).
+ * methods only, where another instance might do better, unless the server says that it should not be.
  */
 export function mayRetry(rule: MethodRule, error: ServiceError, attempts: number): boolean {
   if (!rule.idempotent || attempts >= rule.maxAttempts) return false;
-  const { code, retryAfterMs } = error;
+  const { retryAfterMs } = error;
   if (retryAfterMs !== undefined && retryAfterMs < 0) return false;
-  return code === 'UNAVAILABLE' || (code === 'RESOURCE_EXHAUSTED' && retryAfterMs !== undefined);
+  return maySucceedElsewhere(error);
 }
 
 /** How long to wait before the next attempt, milliseconds: as the server asks, else exponential with full jitter. */

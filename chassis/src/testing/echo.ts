@@ -25,6 +25,9 @@ import type { MethodDefinition } from '../server/implement.ts';
 export interface EchoMethod {
   readonly access?: AccessRule;
   readonly idempotent?: boolean;
+  /** It has no side effects then. */
+  readonly hedgeAfterMs?: number;
+  readonly maxAttempts?: number;
   readonly timeoutMs?: number;
   readonly priority?: Priority;
   readonly requestStream?: boolean;
@@ -98,11 +101,11 @@ export function echoContract(service: string, methods: Readonly<Record<string, E
   return loadContract(echoDescriptors(service, methods));
 }
 
-function methodOptions(registry: FileRegistry, { access, idempotent, timeoutMs, priority }: EchoMethod) {
-  const { IDEMPOTENT, IDEMPOTENCY_UNKNOWN } = MethodOptions_IdempotencyLevel;
-  const options = create(MethodOptionsSchema, {
-    idempotencyLevel: idempotent === true ? IDEMPOTENT : IDEMPOTENCY_UNKNOWN,
-  });
+function methodOptions(registry: FileRegistry, method: EchoMethod) {
+  const { access, idempotent, hedgeAfterMs, timeoutMs, priority, maxAttempts } = method;
+  const { IDEMPOTENT, IDEMPOTENCY_UNKNOWN, NO_SIDE_EFFECTS } = MethodOptions_IdempotencyLevel;
+  const level = hedgeAfterMs !== undefined ? NO_SIDE_EFFECTS : idempotent === true ? IDEMPOTENT : undefined;
+  const options = create(MethodOptionsSchema, { idempotencyLevel: level ?? IDEMPOTENCY_UNKNOWN });
   const set = (name: string, value: object): void => {
     const option = extension(registry, `weft.v1.${name}`);
     if (option.message !== undefined) setExtension(options, option, fromJson(option.message, { ...value }));
@@ -110,8 +113,9 @@ function methodOptions(registry: FileRegistry, { access, idempotent, timeoutMs, 
   const { kind, ...list } = access ?? { kind: 'public' };
   if (kind === 'roles' || kind === 'services') set('access', list);
   else if (kind !== 'denied') set('access', { [kind]: true });
-  const timeout = timeoutMs === undefined ? {} : { timeout: `${timeoutMs / 1000}s` };
-  set('call', { ...timeout, ...(priority === undefined ? {} : { priority }) });
+  const seconds = (ms: number | undefined) => (ms === undefined ? undefined : `${ms / 1000}s`);
+  const call = { timeout: seconds(timeoutMs), hedgeAfter: seconds(hedgeAfterMs), priority, maxAttempts };
+  set('call', Object.fromEntries(Object.entries(call).filter(([, value]) => value !== undefined)));
   return options;
 }
 
