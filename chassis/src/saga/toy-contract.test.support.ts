@@ -33,9 +33,12 @@ export const methods = {
   confirm: method<Toy, SagaReply>('/toy.Office/Confirm', SagaFailure, SagaReply),
   fail: method('/toy.Office/Fail', SagaFailure, SagaReply),
   outcome: method('/toy.Office/GetOutcome', SagaMessage, SagaOutcome),
+  cancel: method('/toy.Office/Cancel', SagaMessage, SagaReply),
+  restock: method<Toy, SagaReply>('/toy.Store/Restock', SagaFailure, SagaReply),
+  repay: method<Toy, SagaReply>('/toy.Bank/Repay', SagaFailure, SagaReply),
 };
 
-/** The toy's contract: Order → Reserve → Charge → Confirm. */
+/** The toy's contract: Order → Reserve → Charge → Confirm, and Cancel with its Restock and Repay. */
 export function toyContract(deadlineMs = 30_000): Contract {
   const rule = (path: string, servedBy: string, kind: SagaKind, rest: Partial<SagaRule> = {}): MethodRule =>
     ({
@@ -64,6 +67,9 @@ export function toyContract(deadlineMs = 30_000): Contract {
     rule(m.confirm.path, 'office', 'COMMIT'),
     rule(m.fail.path, 'office', 'ABORT'),
     rule(m.outcome.path, 'office', 'OUTCOME'),
+    rule(m.cancel.path, 'office', 'DECIDE', { name: 'toy-cancel', must: [m.restock.path, m.repay.path] }),
+    rule(m.restock.path, 'store', 'MUST', { name: 'toy-cancel' }),
+    rule(m.repay.path, 'bank', 'MUST', { name: 'toy-cancel' }),
   ];
   return { methods: new Map(rules.map((each) => [each.path, each])) } as Partial<Contract> as Contract;
 }

@@ -1,5 +1,4 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
-import { sql } from 'kysely';
 import { pino } from 'pino';
 import { runInCall, runOutsideCall } from '../call-context.ts';
 import type { CallOptions, UnaryResult } from '../client/mesh.ts';
@@ -7,10 +6,11 @@ import type { Contract } from '../contract.ts';
 import type { Database } from '../data/database.ts';
 import { uuidToBytes, uuidv7 } from '../data/uuid.ts';
 import { ServiceError } from '../errors.ts';
-import { createSaga, done, refused } from './saga.ts';
-import { methods, toyContract, type Toy } from './toy-contract.test.support.ts';
-import type { Office, ToyDatabases } from './toy-databases.test.support.ts';
-import type { Arbiter, Saga, UnaryHandler } from './types.ts';
+import { createSaga } from './saga.ts';
+import { toyContract } from './toy-contract.test.support.ts';
+import type { ToyDatabases } from './toy-databases.test.support.ts';
+import { bank, office, store, type OfficeParts } from './toy-parties.test.support.ts';
+import type { Saga, UnaryHandler } from './types.ts';
 
 /** What the network does to a call, and what it does to the answer. */
 export interface Fate {
@@ -19,6 +19,12 @@ export interface Fate {
   readonly twice?: boolean;
   readonly error?: ServiceError;
 }
+
+/** Makes a handler reachable over the toy's network. */
+export type Serve = <Req, Res>(
+  definition: MethodDefinition<Req, Res>,
+  handler: UnaryHandler<Req, Res>,
+) => void;
 
 export interface ToyOptions {
   readonly deadlineMs?: number;
@@ -35,11 +41,12 @@ export class ToyShop {
   fate: (path: string, request: Uint8Array) => Fate | Promise<Fate>;
   readonly sent: string[] = [];
   readonly sagas: Saga<never>[] = [];
-  readonly #arbiters: Arbiter<Office, Toy, Toy>[] = [];
+  readonly offices: OfficeParts[] = [];
   readonly #handlers = new Map<string, ((request: Uint8Array, caller: string) => Promise<Uint8Array>)[]>();
   readonly #contract: Contract;
   readonly #poll: ToyOptions['poll'];
   readonly #background = new Set<Promise<unknown>>();
+  #calls = 0;
 
   constructor(
     databases: ToyDatabases,
@@ -49,10 +56,11 @@ export class ToyShop {
     this.databases = databases;
     this.fate = fate;
     this.#contract = toyContract(deadlineMs);
+    const serve: Serve = (definition, handler) => this.#serve(definition, handler);
     for (let i = 0; i < instances; i++) {
-      this.#office();
-      this.#store();
-      this.#bank();
+      this.offices.push(office(this.#saga('office', databases.office), serve));
+      store(this.#saga('store', databases.store), serve);
+      bank(this.#saga('bank', databases.bank), serve);
     }
   }
 
@@ -84,14 +92,18 @@ export class ToyShop {
         .insertInto('orders')
         .values({ id: uuidToBytes(sagaId), status: 'PENDING', reason: '' })
         .execute();
-      await this.#arbiters[instance]?.start(tx, { sagaId, userId }, { step: '', reason: String(pieces) });
+      await this.offices[instance]?.arbiter.start(
+        tx,
+        { sagaId, userId },
+        { step: '', reason: String(pieces) },
+      );
     });
     return sagaId;
   }
 
   cancel(sagaId: string): Promise<boolean> {
     return this.databases.office.transaction(async (tx) => {
-      const arbiter = this.#arbiters[0] as Arbiter<Office, Toy, Toy>;
+      const { arbiter } = this.offices[0] as OfficeParts;
       return arbiter.abort(tx, sagaId, 'CANCELLED_BY_USER', async () => {
         const { numUpdatedRows } = await tx
           .updateTable('orders')
@@ -102,6 +114,23 @@ export class ToyShop {
         return numUpdatedRows > 0n;
       });
     });
+  }
+
+  /** Cancels a confirmed order: stock and money must go back. */
+  giveBack(sagaId: string, userId: string, pieces: number): Promise<boolean> {
+    const { decision } = this.offices[0] as OfficeParts;
+    return this.databases.office.transaction((tx) =>
+      decision.decide(tx, { sagaId, userId }, async () => {
+        const { numUpdatedRows } = await tx
+          .updateTable('orders')
+          .set({ status: 'CANCELLED' })
+          .where('id', '=', uuidToBytes(sagaId))
+          .where('status', '=', 'CONFIRMED')
+          .executeTakeFirst();
+        const body = { step: '', reason: String(pieces) };
+        return numUpdatedRows > 0n ? { restock: body, repay: body } : undefined;
+      }),
+    );
   }
 
   async status(sagaId: string): Promise<string> {
@@ -144,7 +173,7 @@ export class ToyShop {
 
   async #handle(path: string, request: Uint8Array, caller: string): Promise<Uint8Array> {
     const handlers = this.#handlers.get(path) ?? [];
-    const handler = handlers[Math.floor(Math.random() * handlers.length)];
+    const handler = handlers[this.#calls++ % handlers.length];
     if (handler === undefined) throw new ServiceError('UNIMPLEMENTED', 'NO_METHOD', path);
     try {
       return await runOutsideCall(() => handler(request, caller));
@@ -176,121 +205,5 @@ export class ToyShop {
     });
     this.sagas.push(saga as unknown as Saga<never>);
     return saga;
-  }
-
-  #office(): void {
-    const saga = this.#saga('office', this.databases.office);
-    const arbiter = saga.arbiter<Toy, Toy>({
-      start: methods.order,
-      next: methods.reserve,
-      commit: methods.confirm,
-      abort: methods.fail,
-      outcome: methods.outcome,
-      confirm: async (tx, _, { sagaId }) => {
-        const { numUpdatedRows } = await tx
-          .updateTable('orders')
-          .set({ status: 'CONFIRMED' })
-          .where('id', '=', uuidToBytes(sagaId))
-          .where('status', '=', 'PENDING')
-          .executeTakeFirst();
-        return numUpdatedRows > 0n;
-      },
-      reject: async (tx, { sagaId }, reason) => {
-        const { numUpdatedRows } = await tx
-          .updateTable('orders')
-          .set({ status: 'REJECTED', reason })
-          .where('id', '=', uuidToBytes(sagaId))
-          .where('status', '=', 'PENDING')
-          .executeTakeFirst();
-        return numUpdatedRows > 0n;
-      },
-    });
-    this.#arbiters.push(arbiter);
-    this.#serve(methods.confirm, arbiter.confirm);
-    this.#serve(methods.fail, arbiter.fail);
-    this.#serve(methods.outcome, arbiter.getOutcome);
-  }
-
-  #store(): void {
-    const saga = this.#saga('store', this.databases.store);
-    this.#serve(
-      methods.reserve,
-      saga.step(methods.reserve, methods.charge, async (tx, { reason }, { sagaId }) => {
-        const pieces = Number(reason);
-        await tx
-          .insertInto('hold')
-          .values({ saga_id: uuidToBytes(sagaId), pieces })
-          .execute();
-        const { numUpdatedRows } = await tx
-          .updateTable('stock')
-          .set({ available: sql`available - ${pieces}`, reserved: sql`reserved + ${pieces}` })
-          .where('available', '>=', pieces)
-          .executeTakeFirst();
-        return numUpdatedRows > 0n ? done({ step: '', reason }) : refused('OUT_OF_STOCK');
-      }),
-    );
-    const give =
-      (column: 'available' | 'sold') =>
-      async (
-        tx: Parameters<Parameters<typeof saga.final>[1]>[0],
-        { sagaId }: { readonly sagaId: string },
-      ) => {
-        const id = uuidToBytes(sagaId);
-        const { pieces } = await tx
-          .selectFrom('hold')
-          .selectAll()
-          .where('saga_id', '=', id)
-          .executeTakeFirstOrThrow();
-        await tx
-          .updateTable('stock')
-          .set({
-            reserved: sql`reserved - ${pieces}`,
-            ...(column === 'sold' ? {} : { available: sql`available + ${pieces}` }),
-          })
-          .execute();
-        await tx.deleteFrom('hold').where('saga_id', '=', id).execute();
-      };
-    this.#serve(methods.release, saga.undo(methods.release, give('available')));
-    this.#serve(methods.commit, saga.final(methods.commit, give('sold')));
-    this.#serve(methods.storeLog, saga.log(methods.storeLog));
-  }
-
-  #bank(): void {
-    const saga = this.#saga('bank', this.databases.bank);
-    this.#serve(
-      methods.charge,
-      saga.step(methods.charge, methods.confirm, async (tx, { reason }, { sagaId, userId }) => {
-        const amount = Number(reason);
-        const { numUpdatedRows } = await tx
-          .updateTable('wallet')
-          .set({ balance: sql`balance - ${amount}` })
-          .where('user_id', '=', userId)
-          .where('balance', '>=', amount)
-          .executeTakeFirst();
-        if (numUpdatedRows === 0n) return refused('INSUFFICIENT_FUNDS');
-        await tx
-          .insertInto('charge')
-          .values({ saga_id: uuidToBytes(sagaId), user_id: userId, amount })
-          .execute();
-        return done({ step: '', reason });
-      }),
-    );
-    this.#serve(
-      methods.refund,
-      saga.undo(methods.refund, async (tx, { sagaId, userId }) => {
-        const id = uuidToBytes(sagaId);
-        const { amount } = await tx
-          .selectFrom('charge')
-          .selectAll()
-          .where('saga_id', '=', id)
-          .executeTakeFirstOrThrow();
-        await tx
-          .updateTable('wallet')
-          .set({ balance: sql`balance + ${amount}` })
-          .where('user_id', '=', userId)
-          .execute();
-        await tx.deleteFrom('charge').where('saga_id', '=', id).execute();
-      }),
-    );
   }
 }
