@@ -2,7 +2,7 @@
 # ETCD_PORT, ETCD_PEER_PORT, DATABASE_PORT; ETCD_URL and DATABASE_ADMIN_URL for servers that run already;
 # WEFT_FOLDER (.weft) for a second system beside the first.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean call fault load demo new-service test prove polyrepo-check check generate build format docs bench
+.PHONY: help up down status logs clean call fault load demo new-service test chaos prove polyrepo-check check generate build format docs bench
 
 WEFT := sh tools/bootstrap.sh
 # A program of node_modules, under the right Node.
@@ -50,6 +50,10 @@ test: ## every test, on its own etcd and database; one package: ONLY=services/ca
 	@$(WEFT) servers
 	@NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' $(RUN) jest $(ONLY)
 
+chaos: ## a system of its own under load, broken by a seeded schedule, then audited: MINUTES=10 SEED=42 RATE=20
+	@$(WEFT) servers
+	@$(RUN) node --enable-source-maps e2e/dist/chaos/main.js
+
 prove: ## the full figures of every promise, a table at the end; one of them: ONLY=edge
 	@$(WEFT) servers
 	@$(RUN) node tools/dist/prove.js $(ONLY)
@@ -79,6 +83,6 @@ docs: ## what the documents show of the code: the picture of each saga, the chas
 	@$(WEFT) prepare
 	@$(RUN) node tools/dist/docs.js
 
-bench: ## measures: the edge, its router and codec, the whole system, what tracing costs; one part: ONLY=edge
+bench: ## measures: the edge, its router and codec, a call, the whole system, what tracing costs; one part: ONLY=edge
 	@$(WEFT) prepare
 	@$(RUN) node bench/dist/main.js $(ONLY)

@@ -1,3 +1,4 @@
+import { measureCall } from './call/measure-call.ts';
 import { measureCodec } from './edge/codec.ts';
 import { measureEdge } from './edge/measure-edge.ts';
 import { measureRouter } from './edge/router.ts';
@@ -10,6 +11,7 @@ const parts = {
   router: measureRouter,
   codec: measureCodec,
   edge: measureEdge,
+  call: measureCall,
   system: measureSystem,
   tracing: measureTracing,
 };

@@ -11,7 +11,7 @@ import { JsonReader } from '../../../edge/dist/codec/message-from-json.js';
 import { JsonPrinter } from '../../../edge/dist/codec/message-to-json.js';
 import { interleaved, type Operation } from './interleaved.ts';
 import { printable } from './printable.ts';
-import { product } from './product.ts';
+import { product } from '../product.ts';
 
 const { registry } = loadContract(
   readFileSync(fileURLToPath(import.meta.resolve('@weft/proto/descriptors.binpb'))),

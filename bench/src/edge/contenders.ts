@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root } from '@weft/tools/paths';
-import { audience, issuer, type Fixture } from './fixture.ts';
+import { audience, issuer, type Fixture } from '../fixture.ts';
 
 /** A process that answers the read, and how it is started. */
 export interface Contender {

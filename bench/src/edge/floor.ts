@@ -1,5 +1,5 @@
 // A contender: node:http alone, which answers the bytes of the product. PORT says where.
-import { productJson } from './product.ts';
+import { productJson } from '../product.ts';
 
 // As in the edge: an ES import of node:http would load more of Node.
 const { createServer } = process.getBuiltinModule('node:http');

@@ -1,4 +1,4 @@
-import { median } from './table.ts';
+import { median } from '../table.ts';
 
 /** A piece of work that is called over and over. */
 export interface Operation {

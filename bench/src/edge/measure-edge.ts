@@ -3,12 +3,12 @@ import { env, loadConfig } from '@weft/chassis/config';
 import getPort from 'get-port';
 import { onInterrupt } from '../interrupted.ts';
 import { residentMb } from '../system/process-usage.ts';
-import { cpuUs, startChild, type Child } from './child.ts';
+import { cpuUs, startChild, type Child } from '../child.ts';
 import { contenders, type Contender, type Wire } from './contenders.ts';
-import { createFixture, type Fixture } from './fixture.ts';
+import { createFixture, type Fixture } from '../fixture.ts';
 import { load, type LoadOptions } from './load.ts';
-import { productPath } from './product.ts';
-import { tableOf, type Round } from './table.ts';
+import { productPath } from '../product.ts';
+import { tableOf, type Column } from '../table.ts';
 
 const connections = 32;
 const schema = {
@@ -16,6 +16,24 @@ const schema = {
   seconds: env.number('BENCH_SECONDS', { default: 1, min: 0.1, max: 60 }),
   upstream: env.oneOf('BENCH_UPSTREAM', ['both', 'plaintext', 'mutual TLS'], { default: 'both' }),
 };
+
+/** What one round has shown of a contender. */
+interface Round {
+  /** Of its process, user and kernel mode, a request. */
+  readonly cpuUs: number;
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly residentMb: number;
+}
+
+const columns: readonly Column<Round>[] = [
+  ['CPU µs', (round) => round.cpuUs, 1],
+  ['req/s', (round) => round.perSecond, 0],
+  ['p50 ms', (round) => round.p50Ms, 2],
+  ['p99 ms', (round) => round.p99Ms, 2],
+  ['RSS MB', (round) => round.residentMb, 0],
+];
 
 interface Running {
   readonly contender: Contender;
@@ -61,7 +79,8 @@ export async function measureEdge(say: (text: string) => void): Promise<void> {
       say(
         tableOf(
           running.map(({ contender: { name }, rounds: list }) => ({ name, rounds: list })),
-          'Fastify + grpc-js',
+          columns,
+          { of: (round) => round.cpuUs, reference: 'Fastify + grpc-js' },
         ),
       );
       for (const { child } of running) await child.stop();

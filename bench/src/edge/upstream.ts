@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Server, ServerCredentials, type handleUnaryCall } from '@grpc/grpc-js';
 import { HttpBody } from '@weft/proto/google/api/httpbody';
 import { Product } from '@weft/proto/shop/catalog/v1/product';
-import { product } from './product.ts';
+import { product } from '../product.ts';
 
 const env = (name: string) => process.env[name] ?? '';
 const bytes = (value: Buffer) => value;

@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** A process that is measured. */
 export interface Child {
   readonly pid: number;
+  /** Sends it a message, and resolves with its next one. */
+  ask(message: object): Promise<unknown>;
   stop(): Promise<void>;
 }
 
@@ -18,7 +20,7 @@ export async function startChild(
 ): Promise<Child> {
   const child = spawn(process.execPath, args, {
     env: { PATH: process.env['PATH'], ...env },
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const exit = once(child, 'exit');
   const stop = async () => {
@@ -38,7 +40,18 @@ export async function startChild(
       }
       await sleep(20);
     }
-  return { pid, stop };
+  return {
+    pid,
+    stop,
+    async ask(message) {
+      child.send(message);
+      const ended = exit.then(() => {
+        throw new Error(`${args[0]} ended`);
+      });
+      const [answer] = (await Promise.race([once(child, 'message'), ended])) as [unknown];
+      return answer;
+    },
+  };
 }
 
 function answers(port: number): Promise<boolean> {
