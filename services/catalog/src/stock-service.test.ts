@@ -239,6 +239,95 @@ test('a reservation that no order can have is an error and holds nothing', async
   expect(await stockOf(lamp)).toEqual({ available: 5, reserved: 0 });
 });
 
+/** The books of a product; they must balance whenever they are read. */
+const books = async ({ id }: Product) => {
+  const { available, reserved, sold, stocked } = await service.database.kysely
+    .selectFrom('stock')
+    .selectAll()
+    .where('product_id', '=', uuidToBytes(id))
+    .executeTakeFirstOrThrow();
+  expect(available + reserved + Number(sold)).toBe(Number(stocked));
+  return { available, reserved, sold: Number(sold) };
+};
+const restock = (header: ReturnType<typeof saga>, items: ReserveRequest['items']) =>
+  stock.restock({ saga: header, items });
+
+test('pieces of a cancelled order come back once, whether their sale comes before, after, or both again', async () => {
+  const [lamp, bulb] = await Promise.all([create(10), create(10)]);
+  const untouched = { available: 10, reserved: 0, sold: 0 };
+  const orders = ['CR', 'RC', 'CCRR', 'CRCR', 'CRRC', 'RCCR', 'RCRC', 'RRCC'];
+  for (const order of orders) {
+    const [id, header] = [uuidv7(), saga(uuidv7())];
+    header.sagaId = uuidToBytes(id);
+    const items = [bulb, lamp].map(({ id: productId }, n) => ({ productId, quantity: n + 1 }));
+    await reserve(id, items);
+    for (const [at, letter] of [...order].entries()) {
+      if (letter === 'C') await stock.commit(message(id));
+      else await restock(header, items);
+      const restocked = order.slice(0, at + 1).includes('R');
+      expect([order, at, await books(lamp)]).toEqual([
+        order,
+        at,
+        restocked ? untouched : { available: 8, reserved: 0, sold: 2 },
+      ]);
+    }
+    expect([order, await books(lamp), await books(bulb)]).toEqual([order, untouched, untouched]);
+  }
+});
+
+test('pieces of cancelled orders come back once when everything comes at the same time', async () => {
+  const products = await Promise.all(Array.from({ length: 8 }, () => create(100)));
+  const cancelled = Array.from({ length: 20 }, (_, n) => {
+    const items = products.map(({ id: productId }) => ({ productId, quantity: 2 }));
+    return { id: uuidv7(), items: [...items.slice(n % 8), ...items.slice(0, n % 8)] };
+  });
+  await Promise.all(cancelled.map(({ id, items }) => reserve(id, items)));
+  await Promise.all(
+    cancelled.flatMap(({ id, items }, n) => {
+      const header = saga(id);
+      const back = () => restock(header, items);
+      const sale = () => stock.commit(message(id));
+      return (n % 2 === 0 ? [back, sale, back, sale] : [sale, back, sale, back]).map((send) => send());
+    }),
+  );
+  for (const product of products)
+    expect(await books(product)).toEqual({ available: 100, reserved: 0, sold: 0 });
+});
+
+test('pieces come back where nothing is on record of their sale, and not where their product is gone', async () => {
+  const [lamp, bulb] = await Promise.all([create(10), create(10)]);
+  const items = [lamp, bulb].map(({ id: productId }) => ({ productId, quantity: 4 }));
+  const [forgotten, gone] = [uuidv7(), uuidv7()];
+  for (const id of [forgotten, gone]) {
+    await reserve(id, items);
+    await stock.commit(message(id));
+  }
+  await service.database.kysely
+    .deleteFrom('reservation')
+    .where('saga_id', '=', uuidToBytes(forgotten))
+    .execute();
+  await restock(saga(forgotten), items);
+  expect(await books(lamp)).toEqual({ available: 6, reserved: 0, sold: 4 });
+  await admin.deleteProduct({ id: bulb.id, etag: '' });
+  expect(await restock(saga(gone), items)).toMatchObject({ outcome: Outcome.DONE });
+  expect(await books(lamp)).toEqual({ available: 10, reserved: 0, sold: 0 });
+});
+
+test('a restock that no order can have is an error, and one that comes with other pieces too', async () => {
+  const lamp = await create(10);
+  const id = uuidv7();
+  const header = saga(id);
+  await reserve(id, [{ productId: lamp.id, quantity: 4 }]);
+  const invalid = expect.objectContaining({ code: 'INVALID_ARGUMENT' });
+  await expect(restock(header, [])).rejects.toThrow(invalid);
+  await expect(restock(header, [{ productId: lamp.id, quantity: 0 }])).rejects.toThrow(invalid);
+  await restock(header, [{ productId: lamp.id, quantity: 4 }]);
+  await expect(restock(header, [{ productId: lamp.id, quantity: 5 }])).rejects.toThrow(
+    expect.objectContaining({ reason: 'SAGA_PAYLOAD_CHANGED' }),
+  );
+  expect(await books(lamp)).toEqual({ available: 10, reserved: 0, sold: 0 });
+});
+
 test('the log of an order tells what happened to its pieces', async () => {
   const lamp = await create(5);
   const id = uuidv7();
@@ -254,8 +343,10 @@ test('the log of an order tells what happened to its pieces', async () => {
 test('nobody but ordering moves pieces', async () => {
   for (const workload of ['edge', 'identity', 'operator']) {
     const other = client(StockServiceService, await mesh.as(workload, { id: uuidv7(), roles: ['admin'] }));
-    await expect(other.release(message(uuidv7()))).rejects.toThrow(
-      expect.objectContaining({ code: 'PERMISSION_DENIED' }),
-    );
+    for (const attempt of [
+      other.release(message(uuidv7())),
+      other.restock({ saga: saga(uuidv7()), items: [] }),
+    ])
+      await expect(attempt).rejects.toThrow(expect.objectContaining({ code: 'PERMISSION_DENIED' }));
   }
 });

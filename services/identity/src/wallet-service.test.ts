@@ -3,6 +3,7 @@ import { client, type Client } from '@weft/chassis/client/client';
 import { uuidToBytes, uuidv7 } from '@weft/chassis/data/uuid';
 import { WalletServiceService } from '@weft/proto/shop/identity/v1/wallet';
 import { SagaMessage, SagaReply_Outcome as Outcome } from '@weft/proto/weft/v1/saga';
+import { sql } from 'kysely';
 import { failure, startIdentity, type Person, type TestIdentity } from './identity.test.support.ts';
 
 let shop: TestIdentity;
@@ -29,6 +30,9 @@ const charge = (person: Person, sagaId: string, units: number) =>
   fromCatalog.charge({ saga: saga(sagaId, person.id), amount: eur(units), items: [] });
 const refund = (person: Person, sagaId: string) =>
   fromOrdering.refund(SagaMessage.fromPartial({ saga: saga(sagaId, person.id) }));
+
+const refundOrder = (person: Person, sagaId: string, units: number) =>
+  fromOrdering.refundOrder({ saga: saga(sagaId, person.id), amount: eur(units) });
 
 /** The balance is what the ledger says. */
 const expectBalanced = async (person: Person) => {
@@ -117,6 +121,57 @@ test('an order is charged once and refunded once', async () => {
   await expectBalanced(person);
 });
 
+test('a paid order that is cancelled is refunded once, whatever is sent again, all at once too', async () => {
+  const person = await shop.person();
+  await topUp(person, 100);
+  const order = uuidv7();
+  await charge(person, order, 60);
+  const replies = await Promise.all(Array.from({ length: 5 }, () => refundOrder(person, order, 60)));
+  expect(replies.every((reply) => reply.outcome === Outcome.DONE)).toBe(true);
+  expect(await balance(person)).toEqual(eur(100));
+  await expectBalanced(person);
+  const { events } = await fromOrdering.listWalletEvents(
+    SagaMessage.fromPartial({ saga: saga(order, person.id) }),
+  );
+  expect(events.map((e) => [e.step, e.fromState, e.toState])).toEqual([
+    ['shop.identity.v1.WalletService/Charge', 'NEW', 'DONE'],
+    ['shop.identity.v1.WalletService/RefundOrder', 'NEW', 'COMMITTED'],
+  ]);
+});
+
+test('a refund of what was never charged, or of another amount or person, is an error and makes no money', async () => {
+  const [person, other] = await Promise.all([shop.person(), shop.person()]);
+  await topUp(person, 100);
+  const order = uuidv7();
+  await charge(person, order, 60);
+  const notRefundable = failure('FAILED_PRECONDITION', 'NOT_REFUNDABLE');
+  await expect(refundOrder(person, uuidv7(), 60)).rejects.toThrow(notRefundable);
+  await expect(refundOrder(person, order, 61)).rejects.toThrow(notRefundable);
+  await expect(refundOrder(other, order, 60)).rejects.toThrow(notRefundable);
+  await expect(refundOrder(person, order, 0)).rejects.toThrow(
+    expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+  );
+  expect(await balance(person)).toEqual(eur(40));
+  expect(await balance(other)).toEqual(eur(0));
+});
+
+test('the ledger refunds an order once even where the record of the saga is lost', async () => {
+  const person = await shop.person();
+  await topUp(person, 100);
+  const [undone, cancelled] = [uuidv7(), uuidv7()];
+  for (const order of [undone, cancelled]) await charge(person, order, 20);
+  await refund(person, undone);
+  await refundOrder(person, cancelled, 20);
+  const forgotten = sql`DELETE FROM saga_step WHERE saga_id IN (${uuidToBytes(undone)}, ${uuidToBytes(cancelled)})`;
+  await forgotten.execute(shop.service.database.kysely);
+  for (const order of [undone, cancelled])
+    await expect(refundOrder(person, order, 20)).rejects.toThrow(
+      failure('FAILED_PRECONDITION', 'NOT_REFUNDABLE'),
+    );
+  expect(await balance(person)).toEqual(eur(100));
+  await expectBalanced(person);
+});
+
 test('who has too little is refused and keeps it', async () => {
   const person = await shop.person();
   await topUp(person, 100);
@@ -154,4 +209,5 @@ test('nobody but the catalog charges and nobody but ordering refunds', async () 
   await expect(person.wallet.charge(request)).rejects.toThrow(denied);
   await expect(fromOrdering.charge(request)).rejects.toThrow(denied);
   await expect(fromCatalog.refund({ saga: request.saga })).rejects.toThrow(denied);
+  await expect(fromCatalog.refundOrder({ saga: request.saga, amount: eur(1) })).rejects.toThrow(denied);
 });

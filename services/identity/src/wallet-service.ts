@@ -63,7 +63,7 @@ export function walletService(
     refundOrder: saga.must(WalletServiceService.refundOrder, async (tx, { amount }, { sagaId, userId }) => {
       const violations = chargeViolations(amount);
       if (amount === undefined || violations.length > 0) throw invalidArgument(...violations);
-      if (!(await store.refundOrder(tx, userId, sagaId, toMinor(amount)))) throw notCharged();
+      if (!(await store.refundOrder(tx, userId, sagaId, toMinor(amount)))) throw notRefundable();
     }),
     listWalletEvents: saga.log(WalletServiceService.listWalletEvents),
   };
@@ -78,8 +78,12 @@ function walletNotFound(): ServiceError {
 }
 
 /** Money is never made: somebody has to look at what ordering and this ledger say of the order. */
-function notCharged(): ServiceError {
-  return new ServiceError('FAILED_PRECONDITION', 'NOT_CHARGED', 'the order was not charged that amount');
+function notRefundable(): ServiceError {
+  return new ServiceError(
+    'FAILED_PRECONDITION',
+    'NOT_REFUNDABLE',
+    'the order was not charged that amount, or is refunded',
+  );
 }
 
 function requestIdReused(): ServiceError {

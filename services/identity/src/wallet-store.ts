@@ -110,8 +110,8 @@ export async function refund(tx: Tx, sagaId: string): Promise<void> {
 }
 
 /**
- * Gives back the total of an order that was paid. False when this wallet was not charged that amount for it. An
- * undo and this are both a REFUND, so the ledger's unique key lets an order be refunded once, whatever else fails.
+ * Gives back the total of an order that was paid. False when this wallet was not charged that amount for it, or
+ * was refunded before. An undo and this are both a REFUND, so the ledger's unique key is the second guard.
  */
 export async function refundOrder(
   tx: Tx,
@@ -120,20 +120,17 @@ export async function refundOrder(
   amountMinor: bigint,
 ): Promise<boolean> {
   const key = uuidToBytes(accountId);
+  const entries = tx.selectFrom('ledger').select('id').where('saga_id', '=', uuidToBytes(sagaId));
+  const charged = entries
+    .where('kind', '=', 'CHARGE')
+    .where('account_id', '=', key)
+    .where('amount_minor', '=', (-amountMinor).toString());
   const { numUpdatedRows } = await tx
     .updateTable('wallet')
     .set((eb) => ({ balance_minor: eb('balance_minor', '+', amountMinor.toString()) }))
     .where('account_id', '=', key)
-    .where(({ exists, selectFrom }) =>
-      exists(
-        selectFrom('ledger')
-          .select('id')
-          .where('saga_id', '=', uuidToBytes(sagaId))
-          .where('kind', '=', 'CHARGE')
-          .where('account_id', '=', key)
-          .where('amount_minor', '=', (-amountMinor).toString()),
-      ),
-    )
+    .where(({ exists }) => exists(charged))
+    .where(({ not, exists }) => not(exists(entries.where('kind', '=', 'REFUND'))))
     .executeTakeFirstOrThrow();
   if (numUpdatedRows === 0n) return false;
   await record(tx, sagaEntry(key, sagaId, 'REFUND', amountMinor));

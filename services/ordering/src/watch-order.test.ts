@@ -41,6 +41,17 @@ test('a watch begins with the order as it is and ends with its final status', as
   expect(late.seen).toEqual([Status.CONFIRMED]);
 });
 
+test('a watch of an order that is cancelled after it was confirmed begins and ends with that', async () => {
+  const ada = await shop.person();
+  const order = await ada.placeOrder(place());
+  const { saga } = await shop.reserved(order.id);
+  await shop.fromIdentity.confirm(confirmation(order, saga));
+  await ada.cancelOrder({ id: order.id });
+  const watch = read(ada.watchOrder({ id: order.id }));
+  await watch.ended;
+  expect(watch.seen).toEqual([Status.CANCELLED]);
+});
+
 test('a change that another instance or nobody tells of arrives too', async () => {
   const ada = await shop.person();
   const order = await ada.placeOrder(place());
