@@ -12,6 +12,7 @@ import { createPool, type Pool, type PoolConnection } from 'mysql2';
 import { ServiceError } from '../errors.ts';
 import { Connection } from './connection.ts';
 import { Unavailable, unavailable } from './database-errors.ts';
+import { Killer } from './killer.ts';
 import { observeConnections, type PoolState } from './pool-metrics.ts';
 import { timeLimit, withTimeout } from './time-limit.ts';
 
@@ -40,6 +41,7 @@ class BoundedDriver implements Driver {
   readonly #limits: PoolLimits;
   readonly #attributes: Attributes;
   readonly #pool: Pool;
+  readonly #killer: Killer;
   readonly #connections = new WeakMap<PoolConnection, Connection>();
   readonly #state: PoolState = { used: 0, waiting: 0, givenUp: 0 };
   readonly #unobserve: () => void;
@@ -48,6 +50,7 @@ class BoundedDriver implements Driver {
     this.#limits = limits;
     this.#attributes = attributes;
     this.#unobserve = observeConnections(this.#state, limits.connections, url.pathname.slice(1));
+    this.#killer = new Killer(url.href);
     this.#pool = createPool({
       uri: url.href,
       connectionLimit: limits.connections,
@@ -107,7 +110,7 @@ class BoundedDriver implements Driver {
   async destroy(): Promise<void> {
     this.#unobserve();
     const ended = Promise.withResolvers<void>();
-    this.#pool.end(() => ended.resolve());
+    this.#pool.end(() => this.#killer.close(() => ended.resolve()));
     // A frozen server never acknowledges the farewell.
     await withTimeout(ended.promise, 1_000, () => ended.resolve());
   }
@@ -133,7 +136,7 @@ class BoundedDriver implements Driver {
       .finally(() => (this.#state.waiting -= 1));
     const known = this.#connections.get(raw);
     if (known !== undefined) return known;
-    const connection = new Connection(raw, this.#attributes, this.#limits.statementTimeoutMs);
+    const connection = new Connection(raw, this.#attributes, this.#limits.statementTimeoutMs, this.#killer);
     this.#connections.set(raw, connection);
     return connection;
   }

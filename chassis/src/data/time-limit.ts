@@ -2,6 +2,18 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { currentCall } from '../call-context.ts';
 import { ServiceError } from '../errors.ts';
 
+/** Of a call whose caller went away. */
+export function cancelled(): ServiceError {
+  return new ServiceError('CANCELLED', 'CANCELLED', 'the caller cancelled or is gone');
+}
+
+/** Aborted when the call being served is given up; undefined outside of one. Throws CANCELLED when it is already. */
+export function callSignal(): AbortSignal | undefined {
+  const signal = currentCall()?.signal;
+  if (signal?.aborted === true) throw cancelled();
+  return signal;
+}
+
 const override = new AsyncLocalStorage<number>();
 
 /** Statements in `work` may take up to `ms`: for migrations. */
