@@ -29,7 +29,7 @@ export interface FollowOptions<DB, Entry extends { readonly sequence: bigint }> 
   readonly watch: (sequence: bigint, signal: AbortSignal) => AsyncIterable<FeedBatch<Entry>>;
   /** Empties the copy. */
   readonly clear: (tx: Transaction<DB>) => Promise<void>;
-  /** Writes changes to the copy, in the order given; one key may come twice. */
+  /** Writes changes to the copy, each key at most once. */
   readonly apply: (tx: Transaction<DB>, entries: readonly Entry[]) => Promise<void>;
 }
 

@@ -31,7 +31,7 @@ export interface FeedSource {
    * What changed after `sequence`, and then every change, until `signal` is aborted. It is read as fast as it
    * is pulled, 500 changes at a time, and holds nothing in memory. Throws UNAVAILABLE while the database is away.
    */
-  watch(sequence: bigint, signal: AbortSignal): AsyncGenerator<FeedBatch<FeedEntry>>;
+  readonly watch: (sequence: bigint, signal: AbortSignal) => AsyncGenerator<FeedBatch<FeedEntry>>;
   /** Forgets what was removed for more than 7 days. */
   readonly background: Background;
 }

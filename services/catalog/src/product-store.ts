@@ -1,5 +1,6 @@
 import { bytesToUuid, uuidToBytes } from '@weft/chassis/data/uuid';
-import { sql, type Kysely, type Selectable } from 'kysely';
+import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
+import { publishProduct, publishRemoval } from './product-feed.ts';
 import { currency, folded, maxPieces, searchText, type ProductDetails } from './product.ts';
 import type { ProductTable, StockTable, Tables } from './tables.ts';
 
@@ -16,9 +17,9 @@ export interface StoredProduct extends ProductDetails {
 /** Any of these takes a transaction too. Ids are UUIDs; a text that is none matches nothing. */
 type Db = Kysely<Tables>;
 
-/** Inserts a product and its stock. Fails with a duplicate key when the SKU is taken. */
+/** Inserts a product and its stock, and tells of it. Fails with a duplicate key when the SKU is taken. */
 export async function insertProduct(
-  db: Db,
+  db: Transaction<Tables>,
   id: string,
   details: ProductDetails,
   available: number,
@@ -44,6 +45,7 @@ export async function insertProduct(
     .insertInto('stock')
     .values({ product_id: key, available, stocked: String(available) })
     .execute();
+  await publishProduct(db, id, details);
 }
 
 /** The product, if there is one. */
@@ -78,8 +80,13 @@ export async function lockProduct(db: Db, id: string): Promise<boolean> {
   return (await select.executeTakeFirst()) !== undefined;
 }
 
-/** Writes the details, all of them, as the next version. */
-export async function updateProduct(db: Db, id: string, details: ProductDetails, now: Date): Promise<void> {
+/** Writes the details, all of them, as the next version, and tells of it. */
+export async function updateProduct(
+  db: Transaction<Tables>,
+  id: string,
+  details: ProductDetails,
+  now: Date,
+): Promise<void> {
   await db
     .updateTable('product')
     .set((eb) => ({
@@ -94,6 +101,7 @@ export async function updateProduct(db: Db, id: string, details: ProductDetails,
     }))
     .where('id', '=', uuidToBytes(id))
     .execute();
+  await publishProduct(db, id, details);
 }
 
 /** Locks the product's stock, so that no order takes or holds pieces of it. Whether there is one. */
@@ -103,10 +111,11 @@ export async function lockStock(db: Db, id: string): Promise<boolean> {
   return (await select.executeTakeFirst()) !== undefined;
 }
 
-/** Deletes the product and its stock. */
-export async function deleteProduct(db: Db, id: string): Promise<void> {
+/** Deletes the product and its stock, and tells of it. */
+export async function deleteProduct(db: Transaction<Tables>, id: string): Promise<void> {
   await db.deleteFrom('stock').where('product_id', '=', uuidToBytes(id)).execute();
   await db.deleteFrom('product').where('id', '=', uuidToBytes(id)).execute();
+  await publishRemoval(db, id);
 }
 
 /** Adds pieces or takes them out; false when there is no such product, or too few or too many pieces. */

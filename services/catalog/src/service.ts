@@ -1,8 +1,12 @@
+import { feedSource } from '@weft/chassis/feed/source';
 import { implement } from '@weft/chassis/server/implement';
 import type { DataServiceOptions } from '@weft/chassis/service';
+import { ProductFeedServiceService } from '@weft/proto/shop/catalog/v1/feed';
 import { ProductServiceService } from '@weft/proto/shop/catalog/v1/product';
 import { StockServiceService } from '@weft/proto/shop/catalog/v1/stock';
 import { migrations } from './migrations/index.ts';
+import { feed, publishUntold } from './product-feed.ts';
+import { productFeedService } from './product-feed-service.ts';
 import { productService } from './product-service.ts';
 import { stockService } from './stock-service.ts';
 import type { Tables } from './tables.ts';
@@ -11,10 +15,16 @@ import type { Tables } from './tables.ts';
 export const catalog: DataServiceOptions<Tables, Record<never, never>> = {
   name: 'catalog',
   migrations,
-  build: ({ database, saga }) => ({
-    services: [
-      implement(ProductServiceService, productService(database)),
-      implement(StockServiceService, stockService(saga)),
-    ],
-  }),
+  async build({ database, saga, logger }) {
+    await publishUntold(database);
+    const source = feedSource(database, feed, logger);
+    return {
+      services: [
+        implement(ProductServiceService, productService(database)),
+        implement(ProductFeedServiceService, productFeedService(source)),
+        implement(StockServiceService, stockService(saga)),
+      ],
+      background: [source.background],
+    };
+  },
 };

@@ -1,4 +1,5 @@
 import type { Migration } from '@weft/chassis/data/migrations';
+import { publisherMigrations } from '@weft/chassis/feed/schema';
 import { product } from './0001-product.ts';
 import { stock } from './0002-stock.ts';
 import { reservation } from './0003-reservation.ts';
@@ -14,4 +15,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0004_reservation_state': reservationState,
   '0005_stock_sold': stockSold,
   '0006_stock_stocked': stockStocked,
+  ...publisherMigrations,
 };
