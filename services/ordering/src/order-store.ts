@@ -38,7 +38,7 @@ export async function insertOrder(
   order: {
     readonly id: string;
     readonly userId: string;
-    readonly items: readonly Item[];
+    readonly items: readonly StoredItem[];
     readonly now: Date;
   },
 ): Promise<void> {
@@ -64,8 +64,8 @@ export async function insertOrder(
         position,
         product_id: uuidToBytes(item.productId),
         quantity: item.quantity,
-        name: null,
-        unit_price_minor: null,
+        name: item.name ?? null,
+        unit_price_minor: item.unitPriceMinor?.toString() ?? null,
       })),
     )
     .compile();

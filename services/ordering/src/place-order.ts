@@ -11,6 +11,7 @@ import { once } from './idempotency.ts';
 import { currency, itemViolations, normalisedItems } from './order.ts';
 import { orderMessage } from './order-message.ts';
 import { insertOrder } from './order-store.ts';
+import { asLastHeard } from './product-copy.ts';
 import type { Tables } from './tables.ts';
 
 /** Any total fits: it is compared by the catalog, not stored. */
@@ -36,18 +37,20 @@ export async function placeOrder(
   ];
   if (violations.length > 0) throw invalidArgument(...violations);
   const items = normalisedItems(request.items);
+  // For the eyes of the buyer. The catalog decides, by its own.
+  const shown = await asLastHeard(database.kysely, items);
 
   const insert = async (tx: Transaction<Tables>): Promise<Order> => {
     const id = uuidv7();
     const now = new Date();
-    await insertOrder(tx, { id, userId: user.id, items, now });
+    await insertOrder(tx, { id, userId: user.id, items: shown, now });
     await arbiter.start(tx, { sagaId: id, userId: user.id }, { items, expectedTotal });
     return orderMessage({
       id,
       userId: user.id,
       status: 'PENDING',
       reason: undefined,
-      items: items.map((item) => ({ ...item, name: undefined, unitPriceMinor: undefined })),
+      items: shown,
       totalMinor: undefined,
       version: 1,
       createdAt: now,

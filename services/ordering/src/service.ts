@@ -5,6 +5,7 @@ import { OrderSagaServiceService } from '@weft/proto/shop/ordering/v1/saga';
 import { orderArbiter } from './arbiter.ts';
 import { orderCancel } from './cancel-order.ts';
 import { idempotencyCleanup } from './idempotency.ts';
+import { followProducts } from './follow-products.ts';
 import { migrations } from './migrations/index.ts';
 import { createOrderFeed } from './order-feed.ts';
 import { orderSagaService } from './order-saga-service.ts';
@@ -20,14 +21,16 @@ export const ordering: DataServiceOptions<Tables, Record<never, never>> = {
   build({ contract, database, mesh, saga, logger }) {
     const feed = createOrderFeed({ versionsOf: (ids) => versionsOf(database.kysely, ids) });
     const arbiter = orderArbiter(saga, feed);
-    const timeline = createTimeline(contract, mesh, saga);
     const cancel = orderCancel(saga);
+    const timeline = createTimeline(contract, mesh, saga);
+    const products = followProducts(database, mesh, logger);
     return {
       services: [
         implement(OrderServiceService, orderService({ database, arbiter, cancel, feed, timeline })),
         implement(OrderSagaServiceService, orderSagaService(arbiter)),
       ],
-      background: [feed, idempotencyCleanup(database, logger)],
+      background: [feed, products.background, idempotencyCleanup(database, logger)],
+      dependencies: [products.dependency],
     };
   },
 };

@@ -6,6 +6,7 @@ export interface Tables {
   orders: OrdersTable;
   order_item: OrderItemTable;
   idempotency: IdempotencyTable;
+  product_copy: ProductCopyTable;
 }
 
 export interface OrdersTable {
@@ -37,4 +38,10 @@ export interface IdempotencyTable {
   response: Buffer | null;
   seen: Generated<number>;
   created_at: Date;
+}
+
+export interface ProductCopyTable {
+  product_id: Buffer;
+  name: string;
+  unit_price_minor: string | null;
 }

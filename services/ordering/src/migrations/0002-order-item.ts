@@ -1,6 +1,6 @@
 import type { Migration } from '@weft/chassis/data/migrations';
 
-/** Name and price come with the confirmation: they are the catalog's to say. */
+/** Name and price are the catalog's to say, with the confirmation; until then as `product_copy` has them, if it does. */
 export const orderItem: Migration = {
   up: `
     CREATE TABLE order_item (
