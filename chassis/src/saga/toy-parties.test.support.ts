@@ -1,10 +1,11 @@
 import { sql, type Transaction } from 'kysely';
 import { uuidToBytes } from '../data/uuid.ts';
+import { SagaArbiter } from './arbiter.ts';
 import { done, refused } from './saga.ts';
 import { methods, type Toy } from './toy-contract.test.support.ts';
 import type { Bank, Office, Store } from './toy-databases.test.support.ts';
 import type { Serve } from './toy-shop.test.support.ts';
-import type { Arbiter, Decision, Saga } from './types.ts';
+import type { Decision, Saga } from './types.ts';
 
 interface Musts extends Readonly<Record<string, typeof methods.restock>> {
   readonly restock: typeof methods.restock;
@@ -12,7 +13,7 @@ interface Musts extends Readonly<Record<string, typeof methods.restock>> {
 }
 
 export interface OfficeParts {
-  readonly arbiter: Arbiter<Office, Toy, Toy>;
+  readonly arbiter: SagaArbiter<Office, Toy, Toy>;
   readonly decision: Decision<Office, Musts>;
 }
 
@@ -40,6 +41,7 @@ export function office(saga: Saga<Office>, serve: Serve): OfficeParts {
   serve(methods.fail, arbiter.fail);
   serve(methods.outcome, arbiter.getOutcome);
   const musts: Musts = { restock: methods.restock, repay: methods.repay };
+  if (!(arbiter instanceof SagaArbiter)) throw new TypeError('not the arbiter that can sweep');
   return { arbiter, decision: saga.decision(methods.cancel, musts) };
 }
 
