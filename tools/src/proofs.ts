@@ -77,4 +77,5 @@ export const proofs: readonly Proof[] = [
     test: 'certificates and then',
     env: rotation,
   },
+  { name: 'rolling restart: 20,000 requests', file: 'e2e/src/rolling-restart.test.ts', env: full },
 ];
