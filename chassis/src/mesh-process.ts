@@ -55,6 +55,7 @@ export async function openMeshProcess(
     resolver: discovery.resolver,
     connect: http2Connect({ kind: 'mesh', tls, trustDomain: config.trustDomain }),
     logger,
+    zone: config.zone,
   });
   admin.addDependency(registryState(discovery.resolver));
   let tokens: UserTokens | undefined;

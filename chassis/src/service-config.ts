@@ -42,6 +42,11 @@ export const processSchema = {
     form: 'id',
     about: 'tells this process from others like it',
   }),
+  zone: env.string('ZONE', {
+    default: '',
+    form: 'zone',
+    about: 'where it runs: instances of the same zone are called first',
+  }),
   cacheDir: env.string('CACHE_DIR', {
     optional: true,
     form: 'folder',
@@ -90,7 +95,6 @@ export const meshSchema = {
   certFile: env.file('TLS_CERT_FILE'),
   keyFile: env.file('TLS_KEY_FILE'),
   descriptors: env.file('DESCRIPTORS', { default: defaultDescriptors() }),
-  zone: env.string('ZONE', { default: '' }),
 } as const;
 
 /** Variables of a gRPC service. */

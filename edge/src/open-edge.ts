@@ -48,6 +48,8 @@ export interface OpenEdgeOptions extends Omit<ServingOptions, 'tokens'> {
   readonly upstreams?: readonly string[];
   /** Of connections to upstreams. Default: plaintext HTTP/2. */
   readonly security?: Http2Security;
+  /** Where the edge runs: instances that are registered in the same zone are called first. Default: all alike. */
+  readonly zone?: string | undefined;
   /** Keeps what the registry said for the next start, in this folder. */
   readonly cacheDir?: string | undefined;
   /** A verifier of users' tokens, or what makes one with the keys that a service of the mesh has. */
@@ -83,7 +85,7 @@ export async function openEdge(options: OpenEdgeOptions): Promise<OpenedEdge> {
   const table = orFault(() => openUpstreams(options, contract, discovery?.resolver, logger));
   if (given !== undefined) checkServices(table, given);
   const resolver = tableResolver(table);
-  const mesh = createMesh({ contract, resolver, connect, logger });
+  const mesh = createMesh({ contract, resolver, connect, logger, zone: options.zone });
   const hasUpstream = (service: string) => upstreamOf(table, service) !== undefined;
   const tokens = typeof options.tokens === 'function' ? options.tokens(mesh) : options.tokens;
   const checked = withoutMissing(mesh, contract, hasUpstream);

@@ -1,35 +1,60 @@
-import type { CodeName } from '../errors.ts';
 import type { Instance } from '../discovery/registry.ts';
 import type { Connection } from './connection.ts';
+import { Failures, type EjectionCause } from './failures.ts';
+import { Latency } from './latency.ts';
 import type { InstanceStatus } from './mesh.ts';
+import type { Outcome } from './outcome.ts';
 import type { Candidate } from './pick.ts';
 
-/** How fast an observation fades: after this long it counts for 1/e. */
-const fadeMs = 10_000;
-const failuresToEject = 5;
-const ejectionMs = 5_000;
-const longestEjectionMs = 60_000;
-/** A new instance gets its full share after this long (JIT, caches and pools warm up). */
-const slowStartMs = 5_000;
-
-/** Answers that speak against the instance rather than the request. */
-const instanceFaults = new Set<CodeName>(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'INTERNAL', 'UNKNOWN']);
+/** A newcomer gets its full share after this long (JIT, caches and pools warm up), growing from a tenth (Envoy's slow start). */
+const slowStartMs = 10_000;
+const leastWarmth = 0.1;
+/** Where nobody says when an instance was started: who was away for so long may be another at the same address. */
+const restartMs = 1_000;
 
 /** An instance with its connection and what was seen of it, shared by all services that it serves. */
 export class Endpoint implements Candidate {
   readonly instance: Instance;
   readonly connection: Connection;
+  /** Whose certificate it must show, as far as the contract says. */
+  readonly workload: string | undefined;
   inFlight = 0;
-  #latencyMs: number | undefined;
-  #observedAt = 0;
-  #failures = 0;
-  #ejections = 0;
-  #ejectedUntil = 0;
-  readonly #since = Date.now();
+  /** False while it says that it wants no calls. */
+  serving = true;
+  readonly #latency = new Latency();
+  readonly #failures = new Failures();
+  readonly #onEjected: () => void;
+  readonly #startedAt: number;
+  #wasReady: boolean;
+  #awaySince: number;
+  #coldAt: number;
 
-  constructor(instance: Instance, connection: Connection) {
+  /** `onEjected`: for all services that it serves. */
+  constructor(
+    instance: Instance,
+    connection: Connection,
+    workload: string | undefined,
+    now: number,
+    onEjected: () => void,
+  ) {
+    this.#onEjected = onEjected;
     this.instance = instance;
     this.connection = connection;
+    this.workload = workload;
+    this.#startedAt = Date.parse(instance.startedAt);
+    // One that has been running for long is no newcomer, though this process be one itself.
+    const ageMs = Date.now() - this.#startedAt;
+    this.#coldAt = now - (ageMs > 0 ? ageMs : 0);
+    this.#wasReady = connection.ready;
+    this.#awaySince = now;
+  }
+
+  get zone(): string {
+    return this.instance.zone;
+  }
+
+  get weight(): number {
+    return this.instance.weight;
   }
 
   get ready(): boolean {
@@ -37,55 +62,68 @@ export class Endpoint implements Candidate {
   }
 
   get ejected(): boolean {
-    return this.#ejectedUntil > Date.now();
+    return performance.now() < this.#failures.ejectedUntil;
   }
 
-  /** Fades towards 0 while nothing is observed, so that a slow instance is tried again. */
-  get latencyMs(): number {
-    if (this.#latencyMs === undefined) return 0;
-    return this.#latencyMs * Math.exp((this.#observedAt - Date.now()) / fadeMs);
+  /** When it is no longer set aside, of `performance.now`; in the past if it is not. */
+  get ejectedUntil(): number {
+    return this.#failures.ejectedUntil;
   }
 
-  get weight(): number {
-    const grown = Math.min(1, Math.max(0.1, (Date.now() - this.#since) / slowStartMs));
-    return this.instance.weight * grown;
+  warmthAt(now: number): number {
+    return Math.min(1, Math.max(leastWarmth, (now - this.#coldAt) / slowStartMs));
   }
 
-  /**
-   * Records an attempt; without `ms`, its outcome alone. Answers whether the instance has now failed often
-   * enough to be set aside.
-   */
-  observe(ms: number | undefined, code: CodeName | 'OK'): boolean {
-    if (ms !== undefined) this.#measured(ms);
-    if (code === 'OK' || !instanceFaults.has(code)) {
-      this.#failures = 0;
-      if (code === 'OK') this.#ejections = 0;
-      return false;
+  latencyAt(now: number): number {
+    return this.#latency.peakAt(now);
+  }
+
+  averageAt(now: number): number {
+    return this.#latency.averageAt(now);
+  }
+
+  /** Its connection came, went, or was replaced. */
+  reconnected(now: number): void {
+    const { ready } = this;
+    if (ready === this.#wasReady) return;
+    this.#wasReady = ready;
+    if (!ready) this.#awaySince = now;
+    else if (Number.isNaN(this.#startedAt) && now - this.#awaySince >= restartMs) this.#coldAt = now;
+  }
+
+  /** An attempt begins. `timed`: how long it takes is the instance's doing. */
+  began(now: number, timed: boolean): void {
+    this.inFlight += 1;
+    if (timed) this.#latency.began(now);
+  }
+
+  /** An attempt that began at `since` is through. Answers what the instance is to be set aside for, if it is. */
+  ended(outcome: Outcome, since: number, now: number, timed: boolean): EjectionCause | undefined {
+    this.inFlight -= 1;
+    if (timed) {
+      if (outcome === 'answered') this.#latency.answered(now - since, now);
+      else if (outcome === 'refused') this.#latency.refused(now);
+      else this.#latency.unanswered(now - since, now);
     }
-    this.#failures += 1;
-    return this.#failures >= failuresToEject && !this.ejected;
-  }
-
-  #measured(ms: number): void {
-    const now = Date.now();
-    const keep = Math.exp((this.#observedAt - now) / fadeMs);
-    const share = Math.max(0.1, 1 - keep);
-    this.#latencyMs = this.#latencyMs === undefined ? ms : this.#latencyMs * (1 - share) + ms * share;
-    this.#observedAt = now;
+    if (outcome === 'faulty' || outcome === 'down') return this.#failures.failed(now);
+    if (outcome === 'answered') this.#failures.succeeded();
+    return undefined;
   }
 
   /** Sets the instance aside, longer each time in a row. */
-  eject(): void {
-    const ms = Math.min(longestEjectionMs, ejectionMs * 2 ** this.#ejections);
-    this.#ejections += 1;
-    this.#failures = 0;
-    this.#ejectedUntil = Date.now() + ms;
+  eject(now: number): void {
+    this.#failures.eject(now);
+    this.#onEjected();
   }
 
   status(): InstanceStatus {
     const { id, address, zone, version } = this.instance;
-    const { ready, ejected, inFlight } = this;
-    const latency = this.#latencyMs === undefined ? {} : { latencyMs: this.#latencyMs };
-    return { id, address, zone, version, ready: ready && !ejected, ejected, inFlight, ...latency };
+    const { ready, ejected, serving, inFlight } = this;
+    const latencyMs = this.#latency.averageAt(performance.now());
+    const able = ready && serving && !ejected;
+    return {
+      ...{ id, address, zone, version, ready: able, ejected, serving, inFlight },
+      ...(latencyMs === 0 ? {} : { latencyMs }),
+    };
   }
 }

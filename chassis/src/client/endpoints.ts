@@ -4,11 +4,13 @@ import type { Instance, Resolver } from '../discovery/registry.ts';
 import type { Logger } from '../logger.ts';
 import type { Connect } from './connection.ts';
 import { Endpoint } from './endpoint.ts';
+import { HealthWatch } from './health-watch.ts';
 import type { MeshOptions } from './mesh.ts';
 import { Pool } from './pool.ts';
 
 interface Shared {
   readonly endpoint: Endpoint;
+  readonly health: HealthWatch;
   /** The services whose lists name it. */
   readonly services: Set<string>;
 }
@@ -19,6 +21,7 @@ export class Endpoints {
   readonly #connect: Connect;
   readonly #logger: Logger;
   readonly #contract: Contract;
+  readonly #zone: string | undefined;
   readonly #pools = new Map<string, Pool>();
   readonly #shared = new Map<string, Shared>();
   readonly #stops: (() => void)[] = [];
@@ -28,13 +31,14 @@ export class Endpoints {
     this.#logger = options.logger;
     this.#connect = options.connect;
     this.#contract = options.contract;
+    this.#zone = options.zone;
   }
 
   /** The pool of a service; it is watched from the first time on that somebody asks. */
   pool(service: string): Pool {
     let pool = this.#pools.get(service);
     if (pool === undefined) {
-      pool = new Pool(service);
+      pool = new Pool(service, this.#zone);
       this.#pools.set(service, pool);
       const found = pool;
       this.#stops.push(this.#resolver.watch(service, (instances) => this.#update(found, instances)));
@@ -49,7 +53,7 @@ export class Endpoints {
 
   close(): void {
     for (const stop of this.#stops) stop();
-    for (const { endpoint } of this.#shared.values()) endpoint.connection.close();
+    for (const shared of this.#shared.values()) letGo(shared);
     this.#shared.clear();
   }
 
@@ -63,11 +67,12 @@ export class Endpoints {
       keep.add(key);
       return this.#endpoint(key, service, instance, workload);
     });
-    for (const [key, { endpoint, services }] of this.#shared) {
+    for (const [key, shared] of this.#shared) {
+      const { endpoint, services } = shared;
       if (keep.has(key) || !services.delete(service)) continue;
       if (services.size > 0) continue;
       this.#shared.delete(key);
-      endpoint.connection.close();
+      letGo(shared);
       this.#logger.info({ workload, address: endpoint.instance.address }, 'instance gone');
     }
   }
@@ -79,12 +84,29 @@ export class Endpoints {
       return known.endpoint;
     }
     const services = new Set([service]);
-    const onChange = (): void => {
+    const tell = (): void => {
       for (const name of services) this.#pools.get(name)?.changed();
     };
-    const endpoint = new Endpoint(instance, this.#connect(instance.address, workload, onChange));
-    this.#shared.set(key, { endpoint, services });
+    const connection = this.#connect(instance.address, workload, () => {
+      endpoint.reconnected(performance.now());
+      health.refresh();
+      tell();
+    });
+    const endpoint = new Endpoint(instance, connection, workload, performance.now(), tell);
+    const health = new HealthWatch(connection, (serving) => {
+      endpoint.serving = serving;
+      this.#logger.info({ workload, address: instance.address, serving }, 'instance tells of its health');
+      tell();
+    });
+    if (connection.ready) health.refresh();
+    this.#shared.set(key, { endpoint, health, services });
     this.#logger.info({ workload, address: instance.address, instance: instance.id }, 'instance found');
     return endpoint;
   }
+}
+
+/** Calls in flight go on; nothing else holds the connection. */
+function letGo({ endpoint, health }: Shared): void {
+  health.close();
+  endpoint.connection.close();
 }

@@ -22,7 +22,10 @@ export interface CallOptions {
   readonly metadata?: MetadataPairs;
   /** The trace that it belongs to. Default: the active one. */
   readonly trace?: Context;
-  /** false: one attempt, whatever the contract allows. For callers that retry themselves. */
+  /**
+   * false: one attempt, whatever the contract allows, and also while the breaker is open. For callers that retry
+   * by themselves and know when to wait.
+   */
   readonly retry?: boolean;
 }
 
@@ -51,18 +54,21 @@ export interface InstanceStatus {
   readonly address: string;
   readonly zone: string;
   readonly version: string;
-  /** Connected, and not set aside for its failures. */
+  /** Connected, serving, and not set aside for its failures. */
   readonly ready: boolean;
   readonly ejected: boolean;
+  /** False while its health service says that it wants no calls. */
+  readonly serving: boolean;
   readonly inFlight: number;
-  /** Moving average of the time to answer, milliseconds; undefined before the first answer. */
+  /** Moving average of the time to answer, milliseconds; absent before the first answer. */
   readonly latencyMs?: number;
 }
 
 /**
  * Calls to any gRPC service of the mesh, by path (`/shop.catalog.v1.ProductService/GetProduct`) and
  * encoded message. Every failure is a ServiceError with the upstream's code, reason and details;
- * UNAVAILABLE with reason NO_INSTANCE or CONNECTION_LOST where no upstream answered,
+ * UNAVAILABLE with reason NO_INSTANCE or CONNECTION_LOST where no upstream answered, BREAKER_OPEN
+ * where none has for a while;
  * UNIMPLEMENTED with reason UNKNOWN_METHOD for a path that the contract lacks.
  *
  * Inside a served call, its deadline, cancellation and user token are inherited (currentCall).
@@ -92,6 +98,8 @@ export interface MeshOptions {
   /** How connections are made: `http2Connect`. */
   readonly connect: Connect;
   readonly logger: Logger;
+  /** Where this process runs: instances of the same zone are called first. Default '': all alike. */
+  readonly zone?: string | undefined;
 }
 
 /** The mesh as one process sees it: finds instances through `resolver`, connects to them, calls them. */

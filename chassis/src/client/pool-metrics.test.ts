@@ -24,10 +24,10 @@ async function scrape(): Promise<Record<string, Record<string, unknown>>> {
       .map(({ descriptor, dataPoints }) => [
         descriptor.name.replace('weft.client.', ''),
         Object.fromEntries(
-          dataPoints.map(({ attributes, value }) => [
-            (attributes['weft.instance.state'] ?? '') as string,
-            value,
-          ]),
+          dataPoints.map(({ attributes, value }) => {
+            const { 'weft.service': _, ...others } = attributes;
+            return [Object.values(others).join(), value];
+          }),
         ),
       ]),
   );
@@ -43,17 +43,26 @@ test('a pool publishes its attempts, retries, ejections and instances, from 0 on
     attempts: { '': 0 },
     retries: { '': 0 },
     'retries.forbidden': { '': 0 },
-    ejections: { '': 0 },
+    ejections: { consecutive: 0, rate: 0 },
+    picks: { own: 0, other: 0 },
+    panic: { '': 0 },
+    'breaker.refused': { '': 0 },
+    'breaker.state': { closed: 1, open: 0, half_open: 0 },
+    'breaker.transitions': { closed: 0, open: 0, half_open: 0 },
     unserved: { '': 0 },
     waiting: { '': 0 },
     'retry.budget': { '': 10 },
-    instances: { ready: 2, ejected: 0, connecting: 0 },
+    instances: { ready: 2, not_serving: 0, ejected: 0, connecting: 0 },
   });
   const read = () => mesh.unary('/test.Echo/read', Buffer.of()).catch(() => undefined);
   for (let i = 0; i < 10; i += 1) await read();
   const after = await scrape();
-  expect(after).toMatchObject({ ejections: { '': 1 }, instances: { ready: 1, ejected: 1, connecting: 0 } });
-  const { attempts, retries } = after;
+  expect(after).toMatchObject({
+    ejections: { consecutive: 1, rate: 0 },
+    instances: { ready: 1, ejected: 1, connecting: 0 },
+  });
+  const { attempts, retries, picks } = after;
+  expect(picks).toEqual({ own: attempts?.[''], other: 0 });
   expect(Number(attempts?.['']) - Number(retries?.[''])).toBe(10);
   expect(Number(retries?.[''])).toBeGreaterThanOrEqual(10);
   expect(Number(after['retries.forbidden']?.[''])).toBeGreaterThan(0);

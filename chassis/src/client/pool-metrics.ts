@@ -1,14 +1,21 @@
 import {
   metrics,
-  type Attributes,
   type BatchObservableCallback,
   type MetricOptions,
   type Observable,
 } from '@opentelemetry/api';
+import { breakerStates } from './breaker.ts';
 import type { Pool } from './pool.ts';
 
 /** An instance is one of these, as its callers see it. */
-const states = ['ready', 'ejected', 'connecting'] as const;
+type InstanceState = 'ready' | 'not_serving' | 'ejected' | 'connecting';
+
+/** Numbers of a pool that come by the values of an attribute: every value has one, also 0, as an alarm needs it. */
+interface Family {
+  readonly attribute: string;
+  readonly instrument: Observable;
+  readonly of: (pool: Pool) => Readonly<Record<string, number>>;
+}
 
 /**
  * Publishes what is known of the pools, by gRPC service: as many series as there are services that this
@@ -35,13 +42,18 @@ export function observePools(pools: () => Iterable<Pool>): () => void {
   );
   counter(
     'weft.client.retries.forbidden',
-    { unit: '{attempt}', description: 'Retries that the budget did not allow.' },
+    { unit: '{attempt}', description: 'Retries and hedges that the budget did not allow.' },
     (pool) => pool.retriesForbidden,
   );
   counter(
-    'weft.client.ejections',
-    { unit: '{instance}', description: 'How often an instance was set aside for its failures.' },
-    (pool) => pool.ejections,
+    'weft.client.hedges',
+    { unit: '{attempt}', description: 'Second attempts beside a first one that was not answered yet.' },
+    (pool) => pool.hedges,
+  );
+  counter(
+    'weft.client.hedges.won',
+    { unit: '{attempt}', description: 'Second attempts that were answered first.' },
+    (pool) => pool.hedgesWon,
   );
   counter(
     'weft.client.unserved',
@@ -50,7 +62,7 @@ export function observePools(pools: () => Iterable<Pool>): () => void {
   );
   level(
     'weft.client.retry.budget',
-    { unit: '{attempt}', description: 'Retries that the budget allows now.' },
+    { unit: '{attempt}', description: 'Retries and hedges that the budget allows now.' },
     (pool) => Math.floor(pool.budget.left),
   );
   level(
@@ -58,30 +70,80 @@ export function observePools(pools: () => Iterable<Pool>): () => void {
     { unit: '{call}', description: 'Calls that wait for an instance.' },
     (pool) => pool.waiting,
   );
-  const instances = meter.createObservableUpDownCounter('weft.client.instances', {
-    unit: '{instance}',
-    description: 'Known instances by state: ready, ejected (set aside for failures), connecting.',
-  });
+  level(
+    'weft.client.panic',
+    { unit: '1', description: '1 while so few instances are fit that all are called, fit or not.' },
+    (pool) => (pool.panic ? 1 : 0),
+  );
+  counter(
+    'weft.client.breaker.refused',
+    { unit: '{call}', description: 'Calls that were not made, since nothing but failures came back.' },
+    (pool) => pool.breaker.refused,
+  );
+
+  const families: readonly Family[] = [
+    {
+      attribute: 'weft.instance.state',
+      instrument: meter.createObservableUpDownCounter('weft.client.instances', {
+        unit: '{instance}',
+        description:
+          'Known instances by state: ready, not_serving (they say so), ejected (set aside for failures), connecting.',
+      }),
+      of: byState,
+    },
+    {
+      attribute: 'weft.pick.zone',
+      instrument: meter.createObservableCounter('weft.client.picks', {
+        unit: '{attempt}',
+        description:
+          'Attempts by where their instance is: in the own zone (all, where none is set), or another.',
+      }),
+      of: (pool) => pool.picks,
+    },
+    {
+      attribute: 'weft.ejection.cause',
+      instrument: meter.createObservableCounter('weft.client.ejections', {
+        unit: '{instance}',
+        description: 'How often an instance was set aside: for consecutive failures, or for their rate.',
+      }),
+      of: (pool) => pool.ejections,
+    },
+    {
+      attribute: 'weft.breaker.state',
+      instrument: meter.createObservableUpDownCounter('weft.client.breaker.state', {
+        unit: '1',
+        description: '1 for the state in which the breaker is: closed, open, half_open.',
+      }),
+      of: ({ breaker }) =>
+        Object.fromEntries(breakerStates.map((state) => [state, state === breaker.state ? 1 : 0])),
+    },
+    {
+      attribute: 'weft.breaker.state',
+      instrument: meter.createObservableCounter('weft.client.breaker.transitions', {
+        unit: '{transition}',
+        description: 'How often the breaker went over to each state.',
+      }),
+      of: ({ breaker }) => breaker.transitions,
+    },
+  ];
 
   const observe: BatchObservableCallback = (result) => {
     for (const pool of pools()) {
       const attributes = { 'weft.service': pool.service };
       for (const { instrument, of } of values) result.observe(instrument, of(pool), attributes);
-      for (const [state, count] of byState(pool))
-        result.observe(instances, count, { ...attributes, 'weft.instance.state': state } as Attributes);
+      for (const { attribute, instrument, of } of families)
+        for (const [value, count] of Object.entries(of(pool)))
+          result.observe(instrument, count, { ...attributes, [attribute]: value });
     }
   };
-  const observables = [...values.map(({ instrument }) => instrument), instances];
+  const observables = [...values, ...families].map(({ instrument }) => instrument);
   meter.addBatchObservableCallback(observe, observables);
   return () => meter.removeBatchObservableCallback(observe, observables);
 }
 
-/** Every state has a number, also 0: an alarm needs it to be there. */
-function byState({ endpoints }: Pool): Map<(typeof states)[number], number> {
-  const counts = new Map(states.map((state) => [state, 0]));
-  for (const { ready, ejected } of endpoints) {
-    const state = ejected ? 'ejected' : ready ? 'ready' : 'connecting';
-    counts.set(state, (counts.get(state) ?? 0) + 1);
-  }
+function byState({ endpoints }: Pool): Record<InstanceState, number> {
+  const counts = { ready: 0, not_serving: 0, ejected: 0, connecting: 0 };
+  for (const { ready, serving, ejected } of endpoints)
+    counts[ejected ? 'ejected' : !ready ? 'connecting' : serving ? 'ready' : 'not_serving'] += 1;
   return counts;
 }

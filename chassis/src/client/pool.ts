@@ -1,10 +1,16 @@
 import { ServiceError } from '../errors.ts';
 import type { Instance } from '../discovery/registry.ts';
 import type { Endpoint } from './endpoint.ts';
-import { pick } from './pick.ts';
+import { Breaker } from './breaker.ts';
+import type { EjectionCause } from './failures.ts';
+import { breakerOpen, noInstance, outcomeOf } from './outcome.ts';
+import { choicesOf, pick, type Choices } from './pick.ts';
 import { RetryBudget } from './retry-budget.ts';
 
 const mostWaiting = 1_000;
+/** How often newcomers are looked at again, while there are any. */
+const warmingMs = 100;
+const noChoices: Choices<Endpoint> = { own: [], others: [], kept: 1, rest: [], panic: false };
 
 /** The instances of one gRPC service, and the calls that wait for one. */
 export class Pool {
@@ -15,15 +21,27 @@ export class Pool {
   /** Attempts that were made again, and those that the budget forbade. */
   retries = 0;
   retriesForbidden = 0;
-  /** How often an instance was set aside. */
-  ejections = 0;
+  /** Second attempts beside a first one that was not answered yet, and those that answered first. */
+  hedges = 0;
+  hedgesWon = 0;
+  /** How often an instance was set aside, and for what. */
+  readonly ejections: Record<EjectionCause, number> = { consecutive: 0, rate: 0 };
+  /** Attempts on instances of the own zone, and of others. */
+  readonly picks = { own: 0, other: 0 };
+  readonly breaker = new Breaker<Endpoint>();
   /** Calls that gave up because no instance became ready. */
   unserved = 0;
+  readonly #zone: string;
   #endpoints: readonly Endpoint[] = [];
+  #choices = noChoices;
+  /** Until when they hold unless something happens, of `performance.now`. */
+  #choicesUntil = -Infinity;
   readonly #waiting = new Set<() => void>();
 
-  constructor(service: string) {
+  /** `zone`: this process's own, '' for none. */
+  constructor(service: string, zone = '') {
     this.service = service;
+    this.#zone = zone;
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -35,20 +53,64 @@ export class Pool {
     return this.#waiting.size;
   }
 
+  /** Whether so many instances are set aside or not serving that nobody takes notice of it. */
+  get panic(): boolean {
+    return this.#choices.panic;
+  }
+
   /** Takes a new list of instances over; `endpointOf` finds or makes their endpoints. */
   update(instances: readonly Instance[], endpointOf: (instance: Instance) => Endpoint): void {
     this.#endpoints = instances.map(endpointOf);
     this.changed();
   }
 
-  /** A connection or the list changed: whoever waits looks again. */
+  /** A connection, what an instance says of itself, or the list changed: whoever waits looks again. */
   changed(): void {
+    const wereReady = this.#anyReady;
+    this.#choose(performance.now());
+    if (!wereReady && this.#anyReady) this.breaker.hurry();
     for (const look of this.#waiting) look();
+  }
+
+  /** Fails with UNAVAILABLE (BREAKER_OPEN) where no call is worth trying; says when one will be. */
+  admit(): void {
+    const now = performance.now();
+    if (this.breaker.admits(now)) return;
+    const message = `${this.service} has failed every call for a while: none is made for now`;
+    throw new ServiceError('UNAVAILABLE', breakerOpen, message, { retryAfterMs: this.breaker.waitMs(now) });
   }
 
   /** An instance that is ready, those in `tried` last; undefined if there is none. */
   pick(tried: ReadonlySet<Endpoint>): Endpoint | undefined {
-    return pick(this.#endpoints, tried, Math.random);
+    const now = performance.now();
+    if (now >= this.#choicesUntil) this.#choose(now);
+    const found = pick(this.#choices, tried, Math.random, now);
+    if (found === undefined || found.ready) return found;
+    // Its connection has ended, and is about to say so.
+    this.#choose(now);
+    return pick(this.#choices, tried, Math.random, now);
+  }
+
+  /** An attempt begins, now. `timed`: how long it takes is the instance's doing. */
+  began(endpoint: Endpoint, timed: boolean): number {
+    const now = performance.now();
+    this.attempts += 1;
+    if (this.#zone === '' || endpoint.zone === this.#zone) this.picks.own += 1;
+    else this.picks.other += 1;
+    endpoint.began(now, timed);
+    return now;
+  }
+
+  /** It is through, with an error or well. */
+  ended(endpoint: Endpoint, since: number, timed: boolean, error?: unknown): void {
+    const now = performance.now();
+    const { ready, workload } = endpoint;
+    const seen = { ready, workload, ms: timed ? now - since : undefined };
+    const outcome = error === undefined ? 'answered' : outcomeOf(error, seen);
+    const cause = endpoint.ended(outcome, since, now, timed);
+    if (cause !== undefined) this.#eject(endpoint, cause, now);
+    if (outcome === 'down') this.breaker.failed(now, endpoint, this.#ready());
+    else if (outcome !== 'unknown') this.breaker.succeeded();
   }
 
   /**
@@ -76,19 +138,37 @@ export class Pool {
   }
 
   /** Sets a failing instance aside, unless half of the instances are so already. */
-  eject(endpoint: Endpoint): boolean {
+  #eject(endpoint: Endpoint, cause: EjectionCause, now: number): void {
     const ejected = this.#endpoints.filter((other) => other.ejected).length;
-    if ((ejected + 1) * 2 > this.#endpoints.length) return false;
-    endpoint.eject();
-    this.ejections += 1;
-    return true;
+    if ((ejected + 1) * 2 > this.#endpoints.length) return;
+    endpoint.eject(now);
+    this.ejections[cause] += 1;
+  }
+
+  #choose(now: number): void {
+    this.#choices = choicesOf(this.#endpoints, this.#zone, now);
+    let until = Infinity;
+    for (const { ejectedUntil } of this.#endpoints)
+      if (ejectedUntil > now) until = Math.min(until, ejectedUntil);
+    const { own, others } = this.#choices;
+    const warming = others.length > 0 && own.some((one) => one.warmthAt(now) < 1);
+    this.#choicesUntil = warming ? Math.min(until, now + warmingMs) : until;
+  }
+
+  get #anyReady(): boolean {
+    return this.#choices.own.length > 0 || this.#choices.rest.length > 0;
+  }
+
+  #ready(): readonly Endpoint[] {
+    return this.#endpoints.filter(({ ready }) => ready);
   }
 
   #noInstance(): ServiceError {
     this.unserved += 1;
+    this.breaker.failed(performance.now(), undefined, this.#ready());
     const known = this.#endpoints.length;
     const message = `no instance of ${this.service} is ready (${known} known)`;
-    return new ServiceError('UNAVAILABLE', 'NO_INSTANCE', message);
+    return new ServiceError('UNAVAILABLE', noInstance, message);
   }
 }
 

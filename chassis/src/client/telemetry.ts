@@ -51,6 +51,14 @@ export class ObservedCall {
     if (this.#span.isRecording()) this.#span.addEvent('retry', { [statusCodeAttribute]: code });
   }
 
+  hedged(): void {
+    if (this.#span.isRecording()) this.#span.addEvent('hedge');
+  }
+
+  hedgeWon(): void {
+    if (this.#span.isRecording()) this.#span.addEvent('hedge won');
+  }
+
   ended(code: CodeName | 'OK'): void {
     this.#duration.record(
       (performance.now() - this.#startedAt) / 1000,

@@ -13,6 +13,9 @@ export interface Health {
   setServing(serving: boolean): void;
 }
 
+/** The path of a call that goes on for as long as its connection. */
+export const healthWatchPath = HealthService.watch.path;
+
 /** The standard health service (grpc/doc/health-checking.md) for the given gRPC services. */
 export function createHealth(services: readonly string[]): Health {
   const known = new Set(['', ...services]);

@@ -2,6 +2,7 @@ import type { Metadata } from '@grpc/grpc-js';
 import type { CallContext, User } from '../call-context.ts';
 import type { AccessRule, MethodRule, Priority } from '../contract.ts';
 import { ServiceError } from '../errors.ts';
+import { lowered, priorityHeader } from '../priority.ts';
 import type { Baseline } from './admission/baseline.ts';
 import type { Entrant } from './admission/gate.ts';
 import type { ImplementedMethod } from './implement.ts';
@@ -43,6 +44,7 @@ export class ServedCall implements CallContext, Entrant {
   readonly wire: Wire;
   /** Who called, on which connection. */
   readonly peer: Peer;
+  readonly priority: Priority;
   /** When it came: what it waits for its turn is part of how long it takes. */
   readonly arrivedAt = performance.now();
   slotSince: number | undefined;
@@ -73,15 +75,12 @@ export class ServedCall implements CallContext, Entrant {
     this.request = request;
     this.wire = wire;
     this.peer = peer;
+    this.priority = lowered(method.priority, metadata.get(priorityHeader)[0]);
     this.deadlineMs = deadline === Infinity ? undefined : Number(deadline);
   }
 
   get path(): string {
     return this.method.path;
-  }
-
-  get priority(): Priority {
-    return this.method.priority;
   }
 
   get streaming(): boolean {
@@ -122,8 +121,8 @@ export class ServedCall implements CallContext, Entrant {
     this.wire.end(error);
   }
 
-  /** Ends the call early and tells its handler through the signal. */
-  abort(error: ServiceError): void {
+  /** Ends the call early, OK or with an error, and tells its handler through the signal. */
+  abort(error?: ServiceError): void {
     if (this.#ended) return;
     this.#aborted = true;
     this.end(error);

@@ -8,7 +8,7 @@ import { Baseline } from './admission/baseline.ts';
 import { createServing } from './admission/serving.ts';
 import { chain, handle, type Interceptor } from './chain.ts';
 import { createConnections } from './connections.ts';
-import { createHealth } from './health.ts';
+import { createHealth, healthWatchPath } from './health.ts';
 import type { Implementation } from './implement.ts';
 import { access, deadline, errors, identity, log } from './interceptors.ts';
 import { MeshServerCredentials } from './peer.ts';
@@ -92,7 +92,7 @@ export function createServer(options: GrpcServerOptions): GrpcServer {
     maxAgeMs: options.maxConnectionAgeMs,
     graceMs: options.connectionGraceMs,
     endStreams(session) {
-      for (const call of streams()) if (call.peer.connection() === session) call.abort(drainingError());
+      for (const call of streams()) if (call.peer.connection() === session) sendAway(call);
     },
   });
   options.tokens?.onRevoked?.((sessionIds) => {
@@ -134,10 +134,9 @@ export function createServer(options: GrpcServerOptions): GrpcServer {
       }),
     async drain(graceMs) {
       const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-      const end = (call: ServedCall) => call.abort(drainingError());
-      for (const call of streams()) end(call);
+      for (const call of streams()) sendAway(call);
       if (!(await within(closed, graceMs))) {
-        for (const call of serving.calls) end(call);
+        for (const call of serving.calls) sendAway(call);
         if (!(await within(closed, 500))) server.forceShutdown();
       }
       serving.close();
@@ -190,8 +189,13 @@ function register(
     throw new Error(`${method.path} is implemented twice`);
 }
 
-function drainingError(): ServiceError {
-  return new ServiceError('UNAVAILABLE', 'SERVER_DRAINING', 'this instance is going away: call another');
+/** Ends a call whose instance goes away. A watch of health is not failed by that: it ends well. */
+function sendAway(call: ServedCall): void {
+  if (call.path === healthWatchPath) call.abort();
+  else
+    call.abort(
+      new ServiceError('UNAVAILABLE', 'SERVER_DRAINING', 'this instance is going away: call another'),
+    );
 }
 
 async function within(promise: Promise<void>, ms: number): Promise<boolean> {

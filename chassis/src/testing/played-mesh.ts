@@ -2,6 +2,7 @@ import { Metadata } from '@grpc/grpc-js';
 import type { Attempt, Connect, StreamingAttempt } from '../client/connection.ts';
 import { createMesh, type Mesh, type StreamResult, type UnaryResult } from '../client/mesh.ts';
 import type { Contract } from '../contract.ts';
+import { ServiceError } from '../errors.ts';
 import type { Instance, Resolver } from '../discovery/registry.ts';
 import { createLogger } from '../logger.ts';
 
@@ -22,8 +23,26 @@ export interface PlayedMesh {
   setReady(address: string, value: boolean): void;
 }
 
-/** A mesh over connections that are played: by address, what each answers. Every service has them all. */
-export function playMesh(contract: Contract, behaviours: Record<string, Behaviour>): PlayedMesh {
+/** Where the mesh and its instances are. */
+export interface PlayedZones {
+  readonly zone: string;
+  /** By address. */
+  readonly zones: Readonly<Record<string, string>>;
+}
+
+/**
+ * A mesh over connections that are played: by address, what each answers. Every service has them all. They keep no
+ * health.
+ */
+export function playMesh(
+  contract: Contract,
+  behaviours: Record<string, Behaviour>,
+  { zone, zones }: PlayedZones = { zone: '', zones: {} },
+): PlayedMesh {
+  const instanceAt = (address: string): Instance => ({
+    ...{ id: address, address, zone: zones[address] ?? '' },
+    ...{ weight: 1, version: '', startedAt: '' },
+  });
   let tell: (instances: readonly Instance[]) => void = () => undefined;
   const calls: string[] = [];
   const workloads: (string | undefined)[] = [];
@@ -52,14 +71,17 @@ export function playMesh(contract: Contract, behaviours: Record<string, Behaviou
         return ready.has(address);
       },
       unary: async (attempt) => play(behaviour.unary, attempt),
-      serverStream: (attempt) => streamOf(play(behaviour.serverStream, attempt)),
+      serverStream: (attempt) =>
+        streamOf(
+          attempt.path.startsWith('/grpc.health.') ? noHealth() : play(behaviour.serverStream, attempt),
+        ),
       clientStream: (attempt) => streamOf(play(behaviour.clientStream, attempt)),
       close: () => ready.delete(address),
     };
   };
   const logger = createLogger({ name: 'test', level: 'silent' });
   return {
-    mesh: createMesh({ contract, resolver, logger, connect }),
+    mesh: createMesh({ contract, resolver, logger, connect, zone }),
     calls,
     workloads,
     tell: (addresses) => tell(addresses.map(instanceAt)),
@@ -92,6 +114,7 @@ function streamOf(messages: AsyncIterable<Uint8Array>): StreamResult {
   };
 }
 
-function instanceAt(address: string): Instance {
-  return { id: address, address, zone: '', weight: 1, version: '', startedAt: '' };
+// oxlint-disable-next-line require-yield
+async function* noHealth(): AsyncGenerator<Uint8Array> {
+  throw new ServiceError('UNIMPLEMENTED', 'UNIMPLEMENTED', 'played');
 }
