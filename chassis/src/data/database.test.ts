@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { runInCall } from '../call-context.ts';
 import { testDatabase } from '../testing/fixtures.ts';
 import { afterCommit, isCheckViolation, isDuplicateKey, openDatabase, type Database } from './database.ts';
 import { defer, execute } from './statement.ts';
@@ -149,5 +150,18 @@ test('a statement with a second one in it is refused before it is sent', async (
     "'; DELETE FROM piece; --",
   ]);
   expect(rows).toEqual([{ text: "'; DELETE FROM piece; --" }]);
+  expect(await held(1)).toBe(0);
+});
+
+test('a call that comes too late takes no connection from the others', async () => {
+  const late = {
+    path: '/a.B/C',
+    caller: 'test',
+    deadlineMs: Date.now() - 1,
+    signal: new AbortController().signal,
+  };
+  const asked = Array.from({ length: 40 }, () => runInCall(late, () => held(1)));
+  for (const { status, ...rest } of await Promise.allSettled(asked))
+    expect([status, rest]).toMatchObject(['rejected', { reason: { code: 'DEADLINE_EXCEEDED' } }]);
   expect(await held(1)).toBe(0);
 });

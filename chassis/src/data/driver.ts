@@ -116,6 +116,8 @@ class BoundedDriver implements Driver {
   }
 
   async #acquire(): Promise<Connection> {
+    // Before anything is asked for: it throws when no time is left, and nobody would take the connection.
+    const limit = timeLimit(this.#limits.acquireTimeoutMs);
     const acquired = Promise.withResolvers<PoolConnection>();
     let givenUp = false;
     this.#pool.getConnection((error, raw) => {
@@ -124,7 +126,6 @@ class BoundedDriver implements Driver {
       else acquired.resolve(raw);
     });
     this.#state.waiting += 1;
-    const limit = timeLimit(this.#limits.acquireTimeoutMs);
     const raw = await withTimeout(acquired.promise, limit, () => {
       givenUp = true;
       throw unavailable(Unavailable.busy);
