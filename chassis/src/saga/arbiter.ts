@@ -89,7 +89,7 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
         path,
         kind: 'step',
         actor: userId,
-        expiresAtMs: deadlineMs + forwardExpiryMs,
+        expiresInMs: this.#deadlineMs + forwardExpiryMs,
         // Omit<Next, 'saga'> and the header make a Next; the compiler cannot see it through the generic.
         payload: this.#options.next.requestSerialize({
           ...next,
@@ -97,6 +97,7 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
         } as unknown as Next),
       },
     ]);
+    await failpoint('commit.before', this.#options.start.path);
     return header;
   }
 
@@ -116,12 +117,13 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
       reason,
       this.#options.start.path,
     );
+    await failpoint('commit.before', 'abort');
     return true;
   }
 
   readonly confirm = async (request: Commit, { caller }: { readonly caller: string }): Promise<SagaReply> => {
     const header = readHeader(request.saga, caller);
-    return this.#decide(header, 'COMMITTED', async (tx, row) => {
+    return this.#decide(header, 'COMMITTED', this.#options.commit.path, async (tx, row) => {
       if (!(await this.#options.confirm(tx, request, header))) throw undecided(header);
       await writeDecision(tx, header.sagaId, 'COMMITTED', '');
       await this.#log(tx, header, { from: 'DONE', to: 'COMMITTED', path: this.#options.commit.path }, row);
@@ -142,7 +144,7 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
         field: 'reason',
         description: 'must be UPPER_SNAKE_CASE, 64 characters at most',
       });
-    return this.#decide(header, 'ABORTED', async (tx, row) => {
+    return this.#decide(header, 'ABORTED', this.#options.abort.path, async (tx, row) => {
       if (!(await this.#options.reject(tx, header, request.reason))) throw undecided(header);
       await this.#aborted(tx, row, header, request.reason, this.#options.abort.path);
     });
@@ -166,7 +168,9 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
     let aborted = 0;
     for (const sagaId of due)
       try {
-        if (await this.#expire(sagaId)) aborted++;
+        if (!(await this.#expire(sagaId))) continue;
+        await failpoint('commit.after', 'sweep');
+        aborted++;
       } catch (error) {
         // One that cannot be aborted does not keep the others waiting.
         this.#parts.logger.error({ sagaId, err: error }, 'a saga past its deadline could not be aborted');
@@ -183,6 +187,7 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
         const header = headerOf(sagaId, row, this.#parts.workload);
         if (!(await this.#options.reject(tx, header, deadlineReason))) throw undecided(header);
         await this.#aborted(tx, row, header, deadlineReason, this.#options.start.path);
+        await failpoint('commit.before', 'sweep');
         return true;
       },
       { idempotent: true },
@@ -193,6 +198,7 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
   async #decide(
     header: Header,
     wanted: Decided,
+    path: string,
     work: (tx: Transaction<DB>, row: SagaRow) => Promise<void>,
   ): Promise<SagaReply> {
     const reply = await this.#parts.database.transaction(
@@ -202,12 +208,12 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
           throw new ServiceError('FAILED_PRECONDITION', 'SAGA_UNKNOWN', `there is no saga ${header.sagaId}`);
         if (row.state === 'PENDING') await work(tx, row);
         else if (row.state !== wanted) return { outcome: Outcome.CANCELLED, reason: row.reason };
-        await failpoint('commit.before');
+        await failpoint('commit.before', path);
         return { outcome: Outcome.DONE, reason: '' };
       },
       { idempotent: true },
     );
-    await failpoint('commit.after');
+    await failpoint('commit.after', path);
     return reply;
   }
 

@@ -1,4 +1,5 @@
 import type { Transaction } from 'kysely';
+import { failpoint } from './failpoints.ts';
 import { writeHeader } from './header.ts';
 import type { OutgoingMessage } from './outbox.ts';
 import { sagaRule, type SagaParts } from './parts.ts';
@@ -44,6 +45,7 @@ export class SagaDecision<DB, Musts extends MustMethods> implements Decision<DB,
       header,
       effect,
     });
+    await failpoint('commit.before', step);
     if (action !== 'effect')
       throw new Error(`${step} of saga ${sagaId} was decided before, but the service's own row was not`);
     return true;

@@ -1,4 +1,8 @@
-import { SagaReply, SagaReply_Outcome as Outcome } from '@weft/proto/weft/v1/saga';
+import {
+  SagaOutcome_Decision as Decision,
+  SagaReply,
+  SagaReply_Outcome as Outcome,
+} from '@weft/proto/weft/v1/saga';
 import type { Transaction } from 'kysely';
 import { afterCommit } from '../data/database.ts';
 import { ServiceError } from '../errors.ts';
@@ -8,6 +12,7 @@ import { forwardExpiryMs, messageId } from './header.ts';
 import { appendLog, parseTime } from './log.ts';
 import { countAlarm, countReceived } from './metrics.ts';
 import { insertMessages, takeBack, type OutgoingMessage } from './outbox.ts';
+import { askOutcome } from './outcome.ts';
 import type { SagaParts } from './parts.ts';
 import { perform, transitions, type MessageKind, type StepState, type Transition } from './transitions.ts';
 import type { Header } from './types.ts';
@@ -31,8 +36,8 @@ export interface Message<DB> {
   readonly seal?: (tx: Transaction<DB>) => Promise<void>;
   /** The step after this one, whose message an undo takes back. */
   readonly next?: string;
-  /** The answer to a message that goes forward long after the deadline, when its step never ran. */
-  readonly expired?: SagaReply;
+  /** Of a message that expires: where to ask whether its saga is decided. Absent: it does not expire. */
+  readonly outcomePath?: string;
 }
 
 /** The reason of the FAILED_PRECONDITION that answers a message which must not exist; its sender parks it. */
@@ -47,6 +52,7 @@ class RefusalSignal extends Error {
   }
 }
 
+/** Ends the transaction, so that the arbiter is asked outside of it. */
 class ExpiredSignal extends Error {}
 
 const ok: SagaReply = { outcome: Outcome.DONE, reason: '' };
@@ -56,6 +62,10 @@ const ok: SagaReply = { outcome: Outcome.DONE, reason: '' };
  * the change with its log row and the messages that follow. They are sent as soon as it has committed.
  * A refusal takes a second transaction: the first is rolled back with all that the effect wrote.
  *
+ * A step that never ran, long after its deadline by this database's clock, does not run any more: its undo may
+ * have come and gone. Only the arbiter's clock counts, so it is asked first. Where it has not decided yet, its
+ * clock and ours differ: an alarm, and the step runs, since every undo is still to come.
+ *
  * Fails with INVALID_ARGUMENT (reason SAGA_PAYLOAD_CHANGED) when the same step comes again with another
  * request, and with FAILED_PRECONDITION (SAGA_ALARM) when the table says alarm.
  */
@@ -63,11 +73,25 @@ export async function receive<DB>(parts: SagaParts<DB>, message: Message<DB>): P
   try {
     return await receiveOnce(parts, message);
   } catch (error) {
-    if (error instanceof ExpiredSignal && message.expired) return message.expired;
+    if (error instanceof ExpiredSignal) return receiveLate(parts, message);
     if (!(error instanceof RefusalSignal)) throw error;
     const { reason } = error;
     return receiveOnce(parts, { ...message, effect: async () => ({ refusal: reason }) }, true);
   }
+}
+
+async function receiveLate<DB>(parts: SagaParts<DB>, message: Message<DB>): Promise<SagaReply> {
+  const { outcomePath = '', ...unexpiring } = message;
+  const { header, step } = message;
+  const decision = await askOutcome(parts, outcomePath, header);
+  if (decision !== Decision.PENDING) return { outcome: Outcome.CANCELLED, reason: 'EXPIRED' };
+  countAlarm('clock');
+  const { sagaId, peer } = header;
+  parts.logger.error(
+    { alarm: true, sagaId, step, peer, deadline: new Date(header.deadlineMs) },
+    "this database's clock is far ahead of the arbiter's",
+  );
+  return receive(parts, unexpiring);
 }
 
 async function receiveOnce<DB>(
@@ -79,12 +103,12 @@ async function receiveOnce<DB>(
   const { reply, action, state } = await parts.database.transaction(
     async (tx) => {
       const received = await receiveWithin(parts, tx, message, refused);
-      await failpoint('commit.before');
+      await failpoint('commit.before', message.path);
       return received;
     },
     { idempotent: true },
   );
-  await failpoint('commit.after');
+  await failpoint('commit.after', message.path);
   countReceived(step, kind, action);
   if (reply !== undefined) return reply;
   countAlarm('impossible-message');
@@ -147,8 +171,9 @@ class InTransaction<DB> {
   }
 
   async effect(): Promise<string | undefined> {
-    const { effect, header, expired } = this.#message;
-    if (expired && parseTime(this.#fence.at) > header.deadlineMs + forwardExpiryMs) throw new ExpiredSignal();
+    const { effect, header, outcomePath } = this.#message;
+    if (outcomePath !== undefined && parseTime(this.#fence.at) > header.deadlineMs + forwardExpiryMs)
+      throw new ExpiredSignal();
     const result = await effect?.(this.#tx);
     if (result === undefined) return undefined;
     if ('messages' in result) {

@@ -1,9 +1,9 @@
-import { SagaMessage, SagaOutcome, SagaOutcome_Decision as Decision } from '@weft/proto/weft/v1/saga';
-import { runOutsideCall } from '../call-context.ts';
+import { SagaOutcome_Decision as Decision } from '@weft/proto/weft/v1/saga';
 import { execute, placeholders, type Executor } from '../data/statement.ts';
 import { bytesToUuid } from '../data/uuid.ts';
-import { writeHeader } from './header.ts';
+import { failpoint } from './failpoints.ts';
 import { countAlarm } from './metrics.ts';
+import { askOutcome } from './outcome.ts';
 import type { Participant } from './participant.ts';
 import type { SagaParts } from './parts.ts';
 import { receive } from './receive.ts';
@@ -37,6 +37,7 @@ export async function reconcile<DB>(
   participant: Participant<DB>,
 ): Promise<{ readonly asked: number; readonly more: boolean }> {
   const due = await parts.database.transaction((tx) => claimDue(tx));
+  if (due.length > 0) await failpoint('ask.before');
   const left = due.values();
   let failures = 0;
   const ask = async () => {
@@ -45,7 +46,7 @@ export async function reconcile<DB>(
       const sagaId = bytesToUuid(row.sagaId);
       const header: Header = { sagaId, userId, deadlineMs: deadline.getTime(), peer: parts.workload };
       try {
-        await runOutsideCall(() => follow(parts, participant, step, header));
+        await follow(parts, participant, step, header);
       } catch (error) {
         failures++;
         parts.logger.warn({ sagaId, step, err: error }, 'the outcome of a saga is not known yet');
@@ -64,12 +65,9 @@ async function follow<DB>(
 ): Promise<void> {
   const role = participant.roles.get(step);
   if (role === undefined) throw new Error(`this service has no step ${step} any more`);
-  const { message } = await parts.mesh.unary(
-    role.outcomePath,
-    SagaMessage.encode({ saga: writeHeader(header) }).finish(),
-    { retry: false, timeoutMs: 2_000 },
-  );
-  switch (SagaOutcome.decode(message).decision) {
+  const decision = await askOutcome(parts, role.outcomePath, header);
+  await failpoint('ask.after', step);
+  switch (decision) {
     case Decision.COMMITTED:
       await receive(parts, participant.finalMessage(step, role.outcomePath, header));
       break;

@@ -73,6 +73,7 @@ export class Relay<DB> {
   dispatch(rows: readonly OutboxRow[]): void {
     if (!this.#running) return;
     for (const row of rows) {
+      void failpoint('dispatch.before', row.method);
       const queue = this.#queues.get(row.target);
       if (queue === undefined) this.#queues.set(row.target, [row]);
       else if (queue.length < mostQueued) queue.push(row);
@@ -109,9 +110,9 @@ export class Relay<DB> {
     try {
       if (!row.expired)
         await inDeliverySpan(row, async () => {
-          await failpoint('send.before');
+          await failpoint('send.before', row.method);
           await mesh.unary(row.method, row.payload, { retry: false, timeoutMs: attemptMs });
-          await failpoint('send.after');
+          await failpoint('send.after', row.method);
         });
       else this.#options.logger.warn(fields(row), 'a message has expired, and is dropped');
       countDelivery(row.target, row.expired ? 'EXPIRED' : 'DELIVERED', row.ageMs + sinceLeased(row));
@@ -137,7 +138,9 @@ export class Relay<DB> {
       logger.error({ alarm: true, ...fields(row), ...failure }, 'a message of a saga is parked');
     } else logger.debug({ ...fields(row), ...failure }, 'a message of a saga was not delivered');
     try {
+      await failpoint('failure.before', row.method);
       await recordFailure(database.kysely, row, verdict, { code, message: String((error as Error).message) });
+      await failpoint('failure.after', row.method);
       if (verdict.delayMs !== undefined) this.#wakeIn(verdict.delayMs);
     } catch (cause) {
       // Its lease runs out, and it is sent again.
@@ -165,7 +168,11 @@ export class Relay<DB> {
       const free = this.#lane(target).free(performance.now()) - (this.#queues.get(target)?.length ?? 0);
       if (free <= 0) continue;
       const limit = Math.min(claimLimit, free);
-      const rows = await database.transaction((tx) => claim(tx, target, limit));
+      const rows = await database.transaction(async (tx) => {
+        const claimed = await claim(tx, target, limit);
+        await failpoint('claim.before');
+        return claimed;
+      });
       await failpoint('claim.after');
       this.dispatch(rows);
       if (rows.length === limit) this.#wakeIn(20);

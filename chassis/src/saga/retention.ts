@@ -1,4 +1,5 @@
 import { execute, type Executor } from '../data/statement.ts';
+import { failpoint } from './failpoints.ts';
 
 const keepDays = 7;
 const batch = 500;
@@ -13,6 +14,7 @@ const terminal = ['REFUSED', 'COMPENSATED', 'TOMBSTONE', 'COMMITTED'] as const;
  */
 export async function deleteOldSteps(on: Executor): Promise<number> {
   let deleted = 0;
+  await failpoint('retention.before');
   for (const state of terminal) {
     const { numAffectedRows } = await execute(
       on,
@@ -23,5 +25,6 @@ export async function deleteOldSteps(on: Executor): Promise<number> {
     );
     deleted += Number(numAffectedRows ?? 0);
   }
+  await failpoint('retention.after');
   return deleted;
 }
