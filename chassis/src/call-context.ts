@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Priority } from './contract.ts';
 
 /** A signed-in user, as their token says. */
 export interface User {
@@ -22,6 +23,8 @@ export interface CallContext {
   readonly user?: User | undefined;
   /** The user's token, as sent; calls made while serving this one carry it on. */
   readonly token?: string | undefined;
+  /** The method's, or that of the call it was made for, where it is lower; calls made while serving this one have no higher one. */
+  readonly priority?: Priority | undefined;
   /** The caller's `x-request-id`, if it sent one. */
   readonly requestId?: string | undefined;
 }

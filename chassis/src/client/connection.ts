@@ -1,3 +1,4 @@
+import type { Priority } from '../contract.ts';
 import type { StreamResult, UnaryResult } from './mesh.ts';
 import type { MetadataPairs } from './metadata-pairs.ts';
 
@@ -8,6 +9,8 @@ export interface AttemptBase {
   /** Epoch milliseconds; Infinity for none. */
   readonly deadlineMs: number;
   readonly signals: readonly AbortSignal[];
+  /** Where it is lower than its method's. */
+  readonly priority?: Priority | undefined;
 }
 
 /** One attempt of a call with one request. */

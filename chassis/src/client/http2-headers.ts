@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { encodeHeaders } from '../http2/header-writer.ts';
+import { priorityHeader } from '../priority.ts';
 import type { AttemptBase } from './connection.ts';
 import type { MetadataPairs } from './metadata-pairs.ts';
 
@@ -29,6 +30,7 @@ export function encodedHeaders(scheme: 'http' | 'https', authority: string, path
 export function requestHeaders(attempt: AttemptBase): string[] {
   const headers: string[] = [];
   if (attempt.deadlineMs !== Infinity) headers.push('grpc-timeout', grpcTimeout(attempt.deadlineMs));
+  if (attempt.priority !== undefined) headers.push(priorityHeader, attempt.priority);
   addMetadata(headers, attempt.metadata);
   return headers;
 }
@@ -41,9 +43,9 @@ function addMetadata(headers: string[], pairs: MetadataPairs): void {
   }
 }
 
-/** TimeoutValue has at most 8 digits. */
+/** TimeoutValue has at most 8 digits. Rounded down, so that it shrinks on each hop. */
 function grpcTimeout(deadlineMs: number): string {
-  const ms = Math.max(1, Math.ceil(deadlineMs - Date.now()));
+  const ms = Math.max(1, Math.floor(deadlineMs - Date.now()));
   return ms < 1e8 ? `${ms}m` : `${Math.min(99_999_999, Math.ceil(ms / 1000))}S`;
 }
 
@@ -60,6 +62,7 @@ const ownNames = new Set([
   'transfer-encoding',
   'upgrade',
   'http2-settings',
+  priorityHeader,
 ]);
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {

@@ -3,7 +3,11 @@ import fc from 'fast-check';
 import { RetryBudget } from './retry-budget.ts';
 
 test('in any window no more are made than a fifth of its calls and 10 a second, whatever came before', () => {
-  const step = fc.record({ waitMs: fc.nat({ max: 700 }), calls: fc.nat({ max: 60 }), wanted: fc.nat({ max: 120 }) });
+  const step = fc.record({
+    waitMs: fc.nat({ max: 700 }),
+    calls: fc.nat({ max: 60 }),
+    wanted: fc.nat({ max: 120 }),
+  });
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => {
       let now = 0;
