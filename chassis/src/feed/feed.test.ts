@@ -43,8 +43,8 @@ afterEach(async () => {
 });
 
 const say = (id: number, to: string | undefined) => source.transaction((tx) => name(tx, id, to));
-const follow = (watch: FeedSource['watch'] = toySource(source).watch, onClear?: () => void) => {
-  const follower = toyFollower(copy, watch, onClear);
+const follow = (watch: FeedSource['watch'] = toySource(source).watch, onClear = () => {}) => {
+  const follower = toyFollower(copy, watch, { onClear });
   followers.push(follower);
   follower.background.start();
   return follower;
@@ -177,7 +177,7 @@ test('while the source is away the copy stands and its lag grows; then it catche
   await eventually(same);
   away = true;
   await say(1, 'uno');
-  await eventually(() => follower.lag().seconds > 2.5);
+  await eventually(() => follower.lag().seconds > 2);
   expect(await copies(copy.kysely)).toEqual([{ id: 1, name: 'one' }]);
   // What a process says that begins now: it knows from the database.
   const another = follow();

@@ -3,7 +3,6 @@ import type { Transaction } from 'kysely';
 import type { Dependency } from '../admin-server.ts';
 import type { Database } from '../data/database.ts';
 import type { Logger } from '../logger.ts';
-import { failpoint } from '../saga/failpoints.ts';
 import type { Background } from '../service.ts';
 import { observeLag, type Lag } from './lag.ts';
 import { lockPosition, movePosition, noteCurrent, readPosition } from './position.ts';
@@ -20,6 +19,7 @@ const noteMs = 5_000;
 /** Behind for longer, the copy is shown as not ok. */
 const lateSeconds = 30;
 
+/** What is followed, and how the copy is written. */
 export interface FollowOptions<DB, Entry extends { readonly sequence: bigint }> {
   /** Names the feed in this service's own database, its metrics and its log. */
   readonly feed: string;
@@ -84,11 +84,9 @@ export function followFeed<DB, Entry extends { readonly sequence: bigint }>(
         const fresh = batch.anew ? batch.entries : batch.entries.filter(({ sequence }) => sequence > at);
         if (fresh.length > 0) await apply(tx, fresh);
         await movePosition(tx, feed, batch.sequence, current);
-        await failpoint('follow.before');
       },
       { idempotent: true },
     );
-    await failpoint('follow.after');
     if (current) notedAtMs = performance.now();
   }
 

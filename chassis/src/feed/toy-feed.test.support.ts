@@ -47,7 +47,7 @@ export const toySource = (database: Database<Toys>): FeedSource => feedSource(da
 export function toyFollower(
   database: Database<Toys>,
   watch: FeedSource['watch'],
-  onClear = () => {},
+  { onClear, onApplied }: { onClear?: () => void; onApplied?: () => void } = {},
 ): FollowedFeed {
   return followFeed<Toys, FeedEntry>({
     feed: 'things',
@@ -55,7 +55,7 @@ export function toyFollower(
     logger,
     watch,
     async clear(tx) {
-      onClear();
+      onClear?.();
       await tx.deleteFrom('copy').execute();
     },
     async apply(tx, entries) {
@@ -72,6 +72,7 @@ export function toyFollower(
             .values({ id, name: String(value), sequence: String(sequence) })
             .execute();
       }
+      onApplied?.();
     },
   });
 }
