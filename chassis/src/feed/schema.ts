@@ -3,10 +3,9 @@ import type { Migration } from '../data/migrations.ts';
 const name = 'VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin';
 
 /**
- * The tables of a service that publishes feeds.
- *
- * - `feed_head`: per feed the last sequence that was given, and up to which one deletions are `forgotten`.
- * - `feed_entry`: per key its last state, with the sequence that it got; no value where it was removed.
+ * The tables of a service that publishes feeds. A row of `feed_head` has the last sequence that a feed gave, and
+ * up to which one removals are `forgotten`. A row of `feed_entry` has the last state of a key with the sequence
+ * that it got, and no value where the key was removed.
  */
 export const publisherMigrations: Readonly<Record<string, Migration>> = {
   chassis_feed_0001_head: {
@@ -31,8 +30,8 @@ export const publisherMigrations: Readonly<Record<string, Migration>> = {
 };
 
 /**
- * The table of a service that follows feeds: up to which sequence its copy of each holds, and when it was last
- * known to hold all that there was.
+ * The table of a service that follows feeds. A row of `feed_position` says up to which sequence the copy of a
+ * feed holds, and when it was last known to hold all that there was.
  */
 export const followerMigrations: Readonly<Record<string, Migration>> = {
   chassis_feed_0003_position: {
