@@ -5,7 +5,10 @@ import { bytesToUuid, uuidToBytes } from '../data/uuid.ts';
 import { invalidArgument, type FieldViolation } from '../errors.ts';
 import type { Header } from './types.ts';
 
-/** Messages that go forward are dead this long after the deadline, for sender and receiver; others never. */
+/**
+ * Messages that go forward are dead this long after the deadline; others never. The sender counts it from when a
+ * message was queued, by its own database's clock; the receiver, by its, and asks the arbiter before it says so.
+ */
 export const forwardExpiryMs = 15 * 60_000;
 
 /** The databases' DATETIME ends with the year 9999. */

@@ -37,8 +37,11 @@ export function countReceived(step: string, kind: string, action: string): void 
   get().received.add(1, { step, kind, action });
 }
 
-/** What a person has to look at: a message given up for now, one that no state allows, a saga nobody knows. */
-const alarmKinds = ['parked', 'impossible-message', 'unknown-saga'] as const;
+/**
+ * What a person has to look at: a message given up for now, one that no state allows, a saga nobody knows, a
+ * database's clock that is far from the arbiter's.
+ */
+const alarmKinds = ['parked', 'impossible-message', 'unknown-saga', 'clock'] as const;
 
 export function countAlarm(kind: (typeof alarmKinds)[number]): void {
   get().alarms.add(1, { kind });

@@ -20,7 +20,8 @@ export interface OutgoingMessage {
   readonly payload: Uint8Array;
   /** The user on whose behalf the saga runs. */
   readonly actor: string;
-  readonly expiresAtMs?: number;
+  /** From now on, by this database's clock alone. Absent: it never expires. */
+  readonly expiresInMs?: number;
 }
 
 /** A row of the outbox in the hands of one relay, which may send it until `leaseEndsMs`. */
@@ -74,7 +75,8 @@ export async function insertMessages(
   const values = rows
     .map(
       () =>
-        `(${placeholders(9)}, 'pending', UTC_TIMESTAMP(3) + INTERVAL ? SECOND, ?, 1, 0, UTC_TIMESTAMP(3))`,
+        `(${placeholders(9)}, 'pending', UTC_TIMESTAMP(3) + INTERVAL ? SECOND,
+          UTC_TIMESTAMP(3) + INTERVAL ? SECOND, 1, 0, UTC_TIMESTAMP(3))`,
     )
     .join(', ');
   await defer(tx, [
@@ -82,7 +84,7 @@ export async function insertMessages(
       sql: `INSERT INTO saga_outbox (msg_id, saga_id, target, method, kind, payload, traceparent, tracestate,
         actor, state, next_at, expires_at, epoch, attempts, created_at) VALUES ${values}`,
       parameters: rows.flatMap((row, i) => {
-        const { actor, expiresAtMs } = messages[i] as OutgoingMessage;
+        const { actor, expiresInMs } = messages[i] as OutgoingMessage;
         return [
           row.msgId,
           row.sagaId,
@@ -94,7 +96,7 @@ export async function insertMessages(
           row.tracestate,
           actor,
           leaseMs / 1000,
-          expiresAtMs === undefined ? null : new Date(expiresAtMs),
+          expiresInMs === undefined ? null : expiresInMs / 1000,
         ];
       }),
     },
@@ -182,7 +184,7 @@ export async function deleteDelivered(on: Executor, rows: readonly OutboxRow[]):
 /** What follows from a failed attempt. */
 export interface Verdict {
   readonly state: 'pending' | 'parked';
-  /** Absent: never by itself. */
+  /** Absent: not by itself; one that expires is dropped then. */
   readonly delayMs?: number;
 }
 
@@ -193,8 +195,10 @@ export async function recordFailure(
   verdict: Verdict,
   failure: { readonly code: string; readonly message: string },
 ): Promise<void> {
-  const never = `'9999-12-31'`;
-  const next = verdict.delayMs === undefined ? never : 'UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND';
+  const next =
+    verdict.delayMs === undefined
+      ? `COALESCE(expires_at, '9999-12-31')`
+      : 'UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND';
   await execute(
     on,
     `UPDATE saga_outbox SET epoch = epoch + 1, attempts = attempts + 1, state = ?, next_at = ${next},

@@ -1,11 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { MethodDefinition } from '@grpc/grpc-js';
-import {
-  SagaFailure,
-  SagaReply_Outcome as Outcome,
-  type SagaMessage,
-  type SagaReply,
-} from '@weft/proto/weft/v1/saga';
+import { SagaFailure, type SagaMessage, type SagaReply } from '@weft/proto/weft/v1/saga';
 import type { Transaction } from 'kysely';
 import { sagaGraph } from './graph.ts';
 import { forwardExpiryMs, readHeader, writeHeader } from './header.ts';
@@ -42,15 +37,14 @@ export class Participant<DB> {
     const rule = sagaRule(this.#parts.contract, step, 'STEP');
     if (rule.next !== next.path)
       throw new Error(`the contract has ${rule.next} after ${step}, not ${next.path}`);
-    const abort = sagaGraph(this.#parts.contract, rule.name).abort.path;
+    const { abort, outcome, start } = sagaGraph(this.#parts.contract, rule.name);
+    const expiresInMs = (start.saga?.deadlineMs ?? 0) + forwardExpiryMs;
     this.#role(step);
     return (request, { caller }) => {
       const header = readHeader(request.saga, caller);
-      const outgoing = { sagaId: header.sagaId, kind: 'step', actor: header.userId } as const;
-      const expiresAtMs = header.deadlineMs + forwardExpiryMs;
+      const outgoing = { sagaId: header.sagaId, kind: 'step', actor: header.userId, expiresInMs } as const;
       const forward = (body: Body<Next>): OutgoingMessage => ({
         ...outgoing,
-        expiresAtMs,
         step: next.path,
         path: next.path,
         // Omit<Next, 'saga'> and the header make a Next; the compiler cannot see it through the generic.
@@ -58,9 +52,8 @@ export class Participant<DB> {
       });
       const report = (reason: string): OutgoingMessage => ({
         ...outgoing,
-        expiresAtMs,
         step,
-        path: abort,
+        path: abort.path,
         payload: SagaFailure.encode({ saga: writeHeader(header), step: step.slice(1), reason }).finish(),
       });
       return receive(this.#parts, {
@@ -76,7 +69,7 @@ export class Participant<DB> {
             : { refusal: result.reason };
         },
         report,
-        expired: { outcome: Outcome.CANCELLED, reason: 'EXPIRED' },
+        outcomePath: outcome.path,
       });
     };
   }
