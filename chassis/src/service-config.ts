@@ -115,7 +115,7 @@ export const serviceSchema = {
 /** Variables of a service that keeps data. */
 export const databaseSchema = {
   databaseUrl: env.url('DATABASE_URL', { protocols: ['mysql:'], secret: true }),
-  migrate: env.oneOf('MIGRATE', ['at-start', 'only', 'off'], { default: 'off' }),
+  migrate: env.oneOf('MIGRATE', ['at-start', 'only', 'wait', 'off'], { default: 'off' }),
 } as const;
 
 function defaultDescriptors(): string {

@@ -6,6 +6,7 @@ import { configure, type ConfigOf, type Schema } from './config.ts';
 import type { Contract } from './contract.ts';
 import { openDatabase, type Database } from './data/database.ts';
 import { migrate, type Migration } from './data/migrations.ts';
+import { untilMigrated } from './data/until-migrated.ts';
 import { isAddress } from './discovery/instance-codec.ts';
 import type { Registration } from './discovery/registry.ts';
 import { injectFaults } from './faults/inject.ts';
@@ -181,13 +182,20 @@ async function start<DB>(
   });
 }
 
-/** Opens the database and brings its schema up to date, as MIGRATE says; `only` ends the process here. */
+/**
+ * Opens the database and brings its schema up to date, as MIGRATE says; `only` ends the process here, `wait`
+ * leaves it to another process.
+ */
 async function readyDatabase<DB>(
   { databaseUrl, migrate: mode, migrations }: DataOptions,
   logger: Logger,
 ): Promise<Database<DB>> {
   const { host, pathname } = new URL(databaseUrl);
   const database = openDatabase<DB>(databaseUrl);
+  if (mode === 'wait') {
+    await untilMigrated(database, migrations, logger);
+    return database;
+  }
   await database.ping(pingTimeoutMs).catch((error: unknown) => {
     throw new StartError(`the database ${host}${pathname} (DATABASE_URL) cannot be used`, { cause: error });
   });

@@ -24,18 +24,7 @@ export async function migrate<DB>(
   database: Database<DB>,
   migrations: Readonly<Record<string, Migration>>,
 ): Promise<string[]> {
-  const all = Object.entries({ ...migrations, ...sagaMigrations }).map(([name, { up }]) => [
-    name,
-    { up: async (db: Database<unknown>['kysely']) => void (await db.executeQuery(CompiledQuery.raw(up))) },
-  ]);
-  const migrator = new Migrator({
-    db: database.kysely,
-    provider: { getMigrations: async () => Object.fromEntries(all) },
-    migrationTableName: 'migration',
-    migrationLockTableName: 'migration_lock',
-    // The chassis's migrations and the service's grow independently.
-    allowUnorderedMigrations: true,
-  });
+  const migrator = migratorOf(database, migrations);
   const { error, results = [] } = await withStatementLimit(statementLimitMs, () =>
     migrator.migrateToLatest(),
   );
@@ -43,4 +32,28 @@ export async function migrate<DB>(
   if (error !== undefined)
     throw new Error(`migration ${failed?.migrationName ?? ''} failed`, { cause: error });
   return results.map(({ migrationName }) => migrationName);
+}
+
+/** The names of those migrations that have not run yet, in their order. Changes nothing; throws when it cannot look. */
+export async function pendingMigrations<DB>(
+  database: Database<DB>,
+  migrations: Readonly<Record<string, Migration>>,
+): Promise<string[]> {
+  const all = await migratorOf(database, migrations).getMigrations();
+  return all.filter(({ executedAt }) => executedAt === undefined).map(({ name }) => name);
+}
+
+function migratorOf<DB>(database: Database<DB>, migrations: Readonly<Record<string, Migration>>): Migrator {
+  const all = Object.entries({ ...migrations, ...sagaMigrations }).map(([name, { up }]) => [
+    name,
+    { up: async (db: Database<unknown>['kysely']) => void (await db.executeQuery(CompiledQuery.raw(up))) },
+  ]);
+  return new Migrator({
+    db: database.kysely,
+    provider: { getMigrations: async () => Object.fromEntries(all) },
+    migrationTableName: 'migration',
+    migrationLockTableName: 'migration_lock',
+    // The chassis's migrations and the service's grow independently.
+    allowUnorderedMigrations: true,
+  });
 }
