@@ -1,0 +1,29 @@
+#!/bin/sh
+# Installs programs written in Go at the versions that tools/go/<name>/go.mod pins: build.sh <name…>. They come
+# from the Go module proxy and are compiled here, into .weft/tools/bin; what is there in that version stays.
+set -eu
+cd "$(dirname "$0")/../.."
+root=$PWD
+bin=${WEFT_TOOLS:-$root/.weft/tools/bin}
+PATH=$PATH:/usr/local/go/bin
+mkdir -p "$bin"
+
+for name; do
+  module=$root/tools/go/$name
+  stamp=$(cat "$module"/*.go "$module/go.mod" "$module/go.sum" 2>/dev/null | sha256sum | cut -d' ' -f1)
+  [ "$(cat "$bin/.$name" 2>/dev/null)" != "$stamp" ] || continue
+  command -v go >/dev/null || {
+    echo "✗ $name: it is built with Go, which is not here: https://go.dev/dl/ ($(sed -n 's/^go //p' "$module/go.mod") or newer)" >&2
+    exit 1
+  }
+  echo "  … $name: compiling, once for each version (minutes, where it is the Kubernetes API)"
+  (
+    cd "$module"
+    packages=$(go mod edit -json | sed -n 's/^.*"Path": "\(.*\/cmd\/.*\)".*$/\1/p')
+    [ ! -f main.go ] || packages=.
+    for package in $packages; do
+      CGO_ENABLED=0 nice -n 19 go build -mod=readonly -p "${GO_BUILD_JOBS:-1}" -trimpath -ldflags='-s -w' -o "$bin/" "$package"
+    done
+  )
+  echo "$stamp" >"$bin/.$name"
+done
