@@ -40,13 +40,22 @@ test('one that answers nothing looks slower by the millisecond, until it answers
   latency.began(now + 50);
   expect(latency.peakAt(now + 80)).toBe(80);
   expect(latency.averageAt(now + 80)).toBe(80);
+  expect(latency.peakAt(now + 120)).toBe(12_000);
   latency.answered(40, now + 90);
   // One call still waits, and it is not known for how long yet: the instance is alive.
   expect(latency.peakAt(now + 91)).toBeLessThan(41);
   // Given up is not answered: silence goes on.
   latency.began(now + 100);
   latency.unanswered(400, now + 500);
-  expect(latency.peakAt(now + 700)).toBe(610);
+  expect(latency.peakAt(now + 700)).toBe(61_000);
+});
+
+test('one that always takes long is not frozen for that', () => {
+  const latency = new Latency();
+  const now = answered(latency, 400, 5);
+  latency.began(now);
+  expect(latency.peakAt(now + 3_000)).toBe(3_000);
+  expect(latency.peakAt(now + 4_001)).toBe(400_100);
 });
 
 test('a failure that is quick makes nobody look fast, a refusal makes slower each time', () => {

@@ -8,6 +8,11 @@ const averageFadeMs = 60_000;
 /** What a refusal counts for at least. */
 const refusalMs = 10;
 const mostMs = 10_000;
+/** Silent for so long, and so many times longer than a call takes: frozen, and not only busy. */
+const frozenMs = 100;
+const frozenTimes = 10;
+/** So much slower than its silence does a frozen one look. */
+const frozenFactor = 100;
 
 /**
  * How long an instance takes to answer, as one caller sees it: a peak-EWMA (Finagle's, which Linkerd took over),
@@ -16,8 +21,8 @@ const mostMs = 10_000;
  * called has little to lower it with.
  *
  * An instance that does not answer at all shows no latency. So the time for which calls have been waiting and
- * none was answered is a lower bound of it: a frozen one is left alone after some milliseconds, at no cost per
- * call but a number. Milliseconds of one clock.
+ * none was answered is a lower bound of it, at no cost per call but a number: a frozen one is picked less from the
+ * first milliseconds on, and hardly at all after a tenth of a second. Milliseconds of one clock.
  */
 export class Latency {
   #ms = 0;
@@ -55,13 +60,18 @@ export class Latency {
   /** What the next call may take. Fades towards 0 while nothing is observed, so that a slow instance is tried again. */
   peakAt(now: number): number {
     const faded = this.#ms === 0 ? 0 : this.#ms * Math.exp((this.#at - now) / fadeMs);
-    return this.#waiting === 0 ? faded : Math.max(faded, now - this.#silentSince);
+    return this.#waiting === 0 ? faded : Math.max(faded, this.#silenceAt(now));
   }
 
   /** What calls take on average. */
   averageAt(now: number): number {
     const faded = this.#average === 0 ? 0 : this.#average * Math.exp((this.#at - now) / averageFadeMs);
-    return this.#waiting === 0 ? faded : Math.max(faded, now - this.#silentSince);
+    return this.#waiting === 0 ? faded : Math.max(faded, this.#silenceAt(now));
+  }
+
+  #silenceAt(now: number): number {
+    const ms = now - this.#silentSince;
+    return ms < frozenMs || ms < this.#average * frozenTimes ? ms : ms * frozenFactor;
   }
 
   #observe(ms: number, now: number): void {
