@@ -165,3 +165,13 @@ test('a call that comes too late takes no connection from the others', async () 
     expect([status, rest]).toMatchObject(['rejected', { reason: { code: 'DEADLINE_EXCEEDED' } }]);
   expect(await held(1)).toBe(0);
 });
+
+test('a database with no room left is away, and that is no bug of the caller', async () => {
+  await execute(database.kysely, 'CREATE TABLE small (id INT) ENGINE = MEMORY MAX_ROWS = 1');
+  const fill = async () => {
+    for (let i = 0; i < 100_000; i++)
+      await execute(database.kysely, 'INSERT INTO small VALUES (1), (2), (3), (4)');
+  };
+  await expect(fill()).rejects.toMatchObject({ code: 'UNAVAILABLE', cause: { errno: 1114 } });
+  expect(await held(1)).toBe(0);
+});
