@@ -14,6 +14,8 @@ export interface SystemSettings {
   readonly registry: string;
   readonly databases: DatabaseUrls;
   readonly admin: AdminLogin;
+  /** For every process, on top of what it is given anyway. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** Of the starting shell only this reaches a service, so that a stray variable changes nothing. */
@@ -59,6 +61,7 @@ export function workloadEnvironment(
           ADMIN_PASSWORD: admin.password,
         }
       : {}),
+    ...settings.env,
     ...overrides,
   };
 }

@@ -100,7 +100,10 @@ export async function startSystem(options: { readonly steps?: Steps } = {}): Pro
   }
 }
 
-function operations(shop: ShopOptions): Omit<System, 'etcd' | 'database' | 'stop'> {
+/** What can be done with a shop that {@link bringUpShop} has brought up. */
+export type Operations = Omit<System, 'etcd' | 'database' | 'stop'>;
+
+export function operations(shop: ShopOptions): Operations {
   const { processes, folder } = shop;
   const running = (name: string): RunningProcess => {
     const record = processes.records.get(name);
