@@ -116,6 +116,12 @@ export const serviceSchema = {
 export const databaseSchema = {
   databaseUrl: env.url('DATABASE_URL', { protocols: ['mysql:'], secret: true }),
   migrate: env.oneOf('MIGRATE', ['at-start', 'only', 'wait', 'off'], { default: 'off' }),
+  sagaRetentionDays: env.integer('SAGA_RETENTION_DAYS', {
+    min: 7,
+    max: 3_650,
+    default: 7,
+    about: 'days that sagas are kept after their end',
+  }),
 } as const;
 
 function defaultDescriptors(): string {

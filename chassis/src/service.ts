@@ -14,6 +14,7 @@ import { openFaults } from './faults/open-faults.ts';
 import { onShutdown, openPort, StartError, startOrExit } from './lifecycle.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { openMeshProcess, type MeshProcess } from './mesh-process.ts';
+import { defaultRetentionDays } from './saga/retention.ts';
 import { createSaga, type Saga } from './saga/saga.ts';
 import type { Implementation } from './server/implement.ts';
 import { createServer, type GrpcServer } from './server/server.ts';
@@ -139,7 +140,14 @@ async function start<DB>(
     const member = await openMeshProcess(config, logger, telemetry, name);
     const { contract, mesh, admin, tls } = member;
     const common = { contract, mesh, logger, instanceId };
-    const saga = database && createSaga<DB>({ ...common, workload: name, database });
+    const saga =
+      database &&
+      createSaga<DB>({
+        ...common,
+        workload: name,
+        database,
+        retentionDays: dataOptions?.sagaRetentionDays ?? defaultRetentionDays,
+      });
     if (database !== undefined) admin.addDependency(databaseState(database));
 
     const built = await build(common, () => {
@@ -157,7 +165,8 @@ async function start<DB>(
     const server = createServer({
       workload: name,
       contract,
-      services,
+      // Like health and reflection, operations are of this process and in no registry.
+      services: saga === undefined ? services : [...services, saga.operations],
       tls,
       trustDomain,
       tokens,

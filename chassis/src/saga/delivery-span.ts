@@ -18,7 +18,7 @@ const lateMs = 5_000;
  * again by a person, it is a trace of its own with a link to that one. The saga's id is on all of them.
  */
 export async function inDeliverySpan(row: OutboxRow, deliver: () => Promise<void>): Promise<void> {
-  const late = row.ageMs > lateMs || row.state === 'parked';
+  const late = row.ageMs > lateMs || row.state === 'parked' || row.redriven === true;
   const queued = row.context ?? extract(row);
   const origin = trace.getSpanContext(queued);
   const span = tracer.startSpan(

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { trace } from '@opentelemetry/api';
 import type { SagaEvent } from '@weft/proto/weft/v1/saga';
 import { defer, execute, placeholders, type Executor } from '../data/statement.ts';
-import { uuidToBytes } from '../data/uuid.ts';
+import { bytesToUuid, uuidToBytes } from '../data/uuid.ts';
 import { timestamp } from './header.ts';
 
 /** The end of a saga's log, and the database's time, as read with the row that the transaction locks. */
@@ -58,6 +58,7 @@ export async function appendLog(tx: Executor, entry: LogEntry, tail: LogTail): P
 }
 
 interface LogRow {
+  readonly saga_id: Buffer;
   readonly seq: number;
   readonly step: string;
   readonly from_state: string;
@@ -75,7 +76,48 @@ interface LogRow {
 
 /** A saga's events in this service, oldest first. */
 export async function readEvents(on: Executor, sagaId: string, service: string): Promise<SagaEvent[]> {
-  return (await readLog(on, sagaId)).map((row) => ({
+  return (await readLogs(on, [sagaId], service)).get(sagaId)?.events ?? [];
+}
+
+/**
+ * The logs of sagas in this service, by id, those that have one. `brokenAt` is the number of the first row that
+ * does not fit the one before it; 0 if all do.
+ */
+export async function readLogs(
+  on: Executor,
+  sagaIds: readonly string[],
+  service: string,
+): Promise<Map<string, { events: SagaEvent[]; brokenAt: number }>> {
+  const logs = Map.groupBy(await readRows(on, sagaIds), (row) => bytesToUuid(row.saga_id));
+  return new Map(
+    [...logs].map(([id, rows]) => [
+      id,
+      { events: rows.map((row) => event(row, service)), brokenAt: brokenAt(id, rows) },
+    ]),
+  );
+}
+
+/** The number of the first row of a saga's log that does not fit the one before it; undefined if all do. */
+export async function brokenLink(on: Executor, sagaId: string): Promise<number | undefined> {
+  const at = brokenAt(sagaId, await readRows(on, [sagaId]));
+  return at === 0 ? undefined : at;
+}
+
+function brokenAt(sagaId: string, rows: readonly LogRow[]): number {
+  let previous: Buffer = noHash;
+  let seq = 1;
+  for (const row of rows) {
+    const values = [row.seq, row.step, row.from_state, row.to_state, row.reason, row.msg_id, row.attempt];
+    const hash = linkHash(previous, sagaId, [...values, row.peer, row.instance, row.trace_id, row.at]);
+    if (row.seq !== seq || !row.prev_hash.equals(previous) || !row.hash.equals(hash)) return seq;
+    previous = row.hash;
+    seq++;
+  }
+  return 0;
+}
+
+function event(row: LogRow, service: string): SagaEvent {
+  return {
     service,
     step: row.step.slice(1),
     fromState: row.from_state,
@@ -85,21 +127,7 @@ export async function readEvents(on: Executor, sagaId: string, service: string):
     instance: row.instance,
     traceId: row.trace_id,
     time: timestamp(parseTime(row.at)),
-  }));
-}
-
-/** The number of the first row of a saga's log that does not fit the one before it; undefined if all do. */
-export async function brokenLink(on: Executor, sagaId: string): Promise<number | undefined> {
-  let previous: Buffer = noHash;
-  let seq = 1;
-  for (const row of await readLog(on, sagaId)) {
-    const values = [row.seq, row.step, row.from_state, row.to_state, row.reason, row.msg_id, row.attempt];
-    const hash = linkHash(previous, sagaId, [...values, row.peer, row.instance, row.trace_id, row.at]);
-    if (row.seq !== seq || !row.prev_hash.equals(previous) || !row.hash.equals(hash)) return seq;
-    previous = row.hash;
-    seq++;
-  }
-  return undefined;
+  };
 }
 
 /** Unix milliseconds, with their fraction, of the database's time as text. */
@@ -108,12 +136,13 @@ export function parseTime(at: string): number {
   return Date.parse(`${seconds.replace(' ', 'T')}Z`) + Number(`0.${fraction}`) * 1000;
 }
 
-async function readLog(on: Executor, sagaId: string): Promise<LogRow[]> {
+async function readRows(on: Executor, sagaIds: readonly string[]): Promise<LogRow[]> {
   const { rows } = await execute<LogRow>(
     on,
-    `SELECT seq, step, from_state, to_state, reason, msg_id, attempt, peer, instance, trace_id,
-      CAST(at AS CHAR) AS at, prev_hash, hash FROM saga_log WHERE saga_id = ? ORDER BY seq`,
-    [uuidToBytes(sagaId)],
+    `SELECT saga_id, seq, step, from_state, to_state, reason, msg_id, attempt, peer, instance, trace_id,
+      CAST(at AS CHAR) AS at, prev_hash, hash FROM saga_log WHERE saga_id IN (${placeholders(sagaIds.length)})
+      ORDER BY saga_id, seq`,
+    sagaIds.map(uuidToBytes),
   );
   return rows;
 }

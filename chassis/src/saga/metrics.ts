@@ -39,9 +39,9 @@ export function countReceived(step: string, kind: string, action: string): void 
 
 /**
  * What a person has to look at: a message given up for now, one that no state allows, a saga nobody knows, a
- * database's clock that is far from the arbiter's.
+ * database's clock that is far from the arbiter's, books that do not agree.
  */
-const alarmKinds = ['parked', 'impossible-message', 'unknown-saga', 'clock'] as const;
+const alarmKinds = ['parked', 'impossible-message', 'unknown-saga', 'clock', 'drift'] as const;
 
 export function countAlarm(kind: (typeof alarmKinds)[number]): void {
   get().alarms.add(1, { kind });

@@ -6,6 +6,9 @@ import { messageId } from './header.ts';
 /** How long whoever inserts or claims a row has it for itself. */
 export const leaseMs = 5_000;
 
+/** The `last_code` of a message that an operator has sent again, until its next attempt has failed. */
+export const redrivenCode = 'REDRIVEN';
+
 /** `step` goes forward and expires (a refusal's report too); the others carry a decision and never do. */
 export type OutboxKind = 'step' | 'undo' | 'final' | 'must';
 
@@ -39,6 +42,8 @@ export interface OutboxRow {
   readonly attempts: number;
   readonly ageMs: number;
   readonly expired: boolean;
+  /** An operator has sent it again. */
+  readonly redriven?: boolean;
   /** On this process's monotonic clock. */
   readonly leaseEndsMs: number;
   /** The trace it was queued in, when this process has just committed it. */
@@ -133,11 +138,16 @@ export async function claim(tx: Executor, target: string, limit: number): Promis
     epoch: Number(row.epoch),
     ageMs: Number(ageUs) / 1000,
     expired: Number(row.expired) === 1,
+    redriven: Number(row.redriven) === 1,
     leaseEndsMs,
   }));
 }
 
-type DueRow = Omit<OutboxRow, 'expired' | 'leaseEndsMs' | 'ageMs'> & { expired: number; ageUs: string };
+type DueRow = Omit<OutboxRow, 'expired' | 'redriven' | 'leaseEndsMs' | 'ageMs'> & {
+  expired: number;
+  redriven: number;
+  ageUs: string;
+};
 
 /** Without ORDER BY it follows the index, oldest first, and locks no row beyond the limit. */
 async function lockDue(
@@ -150,10 +160,10 @@ async function lockDue(
     tx,
     `SELECT msg_id AS msgId, saga_id AS sagaId, target, method, kind, state, payload, traceparent, tracestate,
       epoch + 1 AS epoch, attempts, TIMESTAMPDIFF(MICROSECOND, created_at, UTC_TIMESTAMP(3)) AS ageUs,
-      COALESCE(expires_at <= UTC_TIMESTAMP(3), 0) AS expired
+      COALESCE(expires_at <= UTC_TIMESTAMP(3), 0) AS expired, last_code = ? AS redriven
       FROM saga_outbox WHERE target = ? AND state = ? AND next_at <= UTC_TIMESTAMP(3)
       LIMIT ${Math.trunc(limit)} FOR UPDATE SKIP LOCKED`,
-    [target, state],
+    [redrivenCode, target, state],
   );
   return rows;
 }

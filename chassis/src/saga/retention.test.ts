@@ -4,7 +4,7 @@ import { migrate } from '../data/migrations.ts';
 import { execute } from '../data/statement.ts';
 import { uuidToBytes, uuidv7 } from '../data/uuid.ts';
 import { testDatabase } from '../testing/fixtures.ts';
-import { deleteOldSteps } from './retention.ts';
+import { deleteOld } from './retention.ts';
 
 test('fences go a week after their end, those that have not ended or whose saga is parked never', async () => {
   const database = openDatabase(await testDatabase());
@@ -29,7 +29,7 @@ test('fences go a week after their end, those that have not ended or whose saga 
       next_at, epoch, attempts, created_at) VALUES (?, ?, '', '', 'undo', '', '', '', '', 'parked', NOW(), 1, 1, NOW())`,
     [uuidToBytes(uuidv7()), parked],
   );
-  expect(await deleteOldSteps(database.kysely)).toBe(4);
+  expect(await deleteOld(database.kysely, 7)).toBe(4);
   const { rows } = await execute<{ id: Buffer }>(database.kysely, 'SELECT saga_id AS id FROM saga_step');
   const hex = (ids: Buffer[]) => ids.map((id) => id.toString('hex')).toSorted();
   expect(hex(rows.map((row) => row.id))).toEqual(hex([young, open, parked]));

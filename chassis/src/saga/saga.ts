@@ -3,18 +3,22 @@ import type { Mesh } from '../client/mesh.ts';
 import type { Contract } from '../contract.ts';
 import type { Database } from '../data/database.ts';
 import { SagaArbiter } from './arbiter.ts';
+import type { Books } from './books.ts';
 import { SagaDecision } from './decision.ts';
+import { DriftWatch } from './drift-watch.ts';
 import { isReason, readSagaId } from './header.ts';
 import { readEvents } from './log.ts';
 import { Loop } from './loop.ts';
 import { observeOutbox } from './metrics.ts';
+import { sagaOperations } from './operations.ts';
 import { Participant } from './participant.ts';
 import { sagaRule, type SagaParts } from './parts.ts';
 import { reconcile } from './reconciler.ts';
 import { Relay } from './relay.ts';
-import { deleteOldSteps } from './retention.ts';
+import { defaultRetentionDays, deleteOld } from './retention.ts';
 import type { Done, Refused, Saga } from './types.ts';
 
+export { pageAfter, type Books, type BooksPage, type Effect } from './books.ts';
 export type {
   Arbiter,
   ArbiterOptions,
@@ -42,6 +46,8 @@ export interface SagaOptions<DB> {
   readonly logger: Logger;
   /** Time between two looks at the outbox for what was not sent at once. Default: 250 to 750 ms, at random. */
   readonly poll?: { readonly minMs: number; readonly maxMs: number };
+  /** How long what is over is kept, in days. Default and least: 7. */
+  readonly retentionDays?: number;
 }
 
 /** A service's part in the sagas of `contract`. Nothing runs until `run()`. */
@@ -54,13 +60,15 @@ export function createSaga<DB>(options: SagaOptions<DB>): Saga<DB> {
   const instanceId = options.instanceId.slice(0, 64);
   const parts: SagaParts<DB> = { ...options, instanceId, dispatch: (rows) => relay.dispatch(rows) };
   const participant = new Participant(parts);
+  let books: Books<DB> = {};
+  const drift = new DriftWatch(parts, () => books);
   const sweepers: (() => Promise<boolean>)[] = [];
   const handled = new Set<string>();
   const handles = <T>(handler: T, ...methods: readonly { readonly path: string }[]): T => {
     for (const { path } of methods) handled.add(path);
     return handler;
   };
-  const loop = (name: string, minMs: number, maxMs: number, work: () => Promise<boolean>) =>
+  const loop = (name: string, minMs: number, maxMs: number, work: () => Promise<boolean | void>) =>
     new Loop({ name, minMs, maxMs, logger, work });
   const loops = [
     loop('saga-sweeper', 500, 1_000, async () => {
@@ -69,9 +77,12 @@ export function createSaga<DB>(options: SagaOptions<DB>): Saga<DB> {
       return more;
     }),
     loop('saga-reconciler', 5_000, 10_000, async () => (await reconcile(parts, participant)).more),
-    loop('saga-retention', 300_000, 600_000, async () => (await deleteOldSteps(database.kysely)) > 0),
+    loop('saga-retention', 300_000, 600_000, async () => {
+      return (await deleteOld(database.kysely, options.retentionDays ?? defaultRetentionDays)) > 0;
+    }),
+    loop('saga-drift', 5_000, 10_000, () => drift.look()),
   ];
-  let stopObserving = () => {};
+  const observers: (() => void)[] = [];
   return {
     step: (method, next, effect) => handles(participant.step(method, next, effect), method),
     undo: (method, reverse) => handles(participant.undo(method, reverse), method),
@@ -91,21 +102,28 @@ export function createSaga<DB>(options: SagaOptions<DB>): Saga<DB> {
       const { start, commit, abort, outcome } = arbiterOptions;
       return handles(arbiter, start, commit, abort, outcome);
     },
+    audit: (given) => {
+      books = given;
+    },
+    operations: sagaOperations(parts, () => books),
     events: (sagaId) => readEvents(database.kysely, sagaId, workload),
     reconcile: async () => (await reconcile(parts, participant)).asked,
     run: () => {
       const missing = sagaMethods.filter(({ servedBy, path }) => servedBy === workload && !handled.has(path));
       if (missing.length > 0)
         throw new Error(`${workload} has no handler for ${missing.map(({ path }) => path).join(', ')}`);
-      stopObserving = observeOutbox(database.kysely, (error) =>
-        logger.warn({ err: error }, 'the depth of the outbox could not be read'),
+      observers.push(
+        observeOutbox(database.kysely, (error) =>
+          logger.warn({ err: error }, 'the depth of the outbox could not be read'),
+        ),
+        drift.observe(),
       );
       options.mesh.prepare?.(targets);
       relay.start();
       for (const each of loops) each.start();
     },
     stop: async (timeoutMs = 5_000) => {
-      stopObserving();
+      for (const stopObserving of observers.splice(0)) stopObserving();
       const timer = Promise.withResolvers<void>();
       const handle = setTimeout(timer.resolve, timeoutMs);
       await Promise.race([Promise.all([relay.stop(), ...loops.map((each) => each.stop())]), timer.promise]);

@@ -86,4 +86,8 @@ export const sagaMigrations: Readonly<Record<string, { readonly up: string }>> =
       PRIMARY KEY (saga_id, seq)
     ) ENGINE = InnoDB`,
   },
+  // An auditor follows the log by time.
+  chassis_0006_saga_log_at: { up: 'CREATE INDEX saga_log_at ON saga_log (at)' },
+  // Retention follows the decided sagas by time.
+  chassis_0007_saga_decided: { up: 'CREATE INDEX saga_decided ON saga (decided_at)' },
 };

@@ -10,6 +10,8 @@ import type {
 } from '@weft/proto/weft/v1/saga';
 import type { Transaction } from 'kysely';
 import type { CallContext } from '../call-context.ts';
+import type { Implementation } from '../server/implement.ts';
+import type { Books } from './books.ts';
 
 /** A unary handler, as `implement` takes it. */
 export type UnaryHandler<Req, Res> = (request: Req, context: CallContext) => Promise<Res>;
@@ -91,6 +93,10 @@ export interface Saga<DB> {
    * lists as its `must`, all of them, each under a name of its own; anything else throws.
    */
   decision<Musts extends MustMethods>(method: { readonly path: string }, musts: Musts): Decision<DB, Musts>;
+  /** Tells what the service's own tables say of its sagas: for the auditor, and for the metric `weft.saga.drift`. */
+  audit(books: Books<DB>): void;
+  /** weft.v1.SagaOperationsService, for operators; runService serves it. */
+  readonly operations: Implementation;
   /** This service's own events of a saga, oldest first. */
   events(sagaId: string): Promise<SagaEvent[]>;
   /** Starts the relay, the sweeper and the reconciler. Throws if a method of the contract has no handler. */

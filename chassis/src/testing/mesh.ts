@@ -14,6 +14,7 @@ import { loadContract } from '../load-contract.ts';
 import { createLogger } from '../logger.ts';
 import { createSaga } from '../saga/saga.ts';
 import { followRevocations } from '../server/revocations.ts';
+import type { Implementation } from '../server/implement.ts';
 import { createServer } from '../server/server.ts';
 import { createTokenVerifier } from '../server/tokens.ts';
 import type { Built, DataServiceOptions, Parts, PlainServiceOptions } from '../service.ts';
@@ -74,7 +75,11 @@ export async function startTestMesh(): Promise<TestMesh> {
 
   const serve = async <S extends Schema>(
     options: { readonly name: string; readonly config?: S },
-    build: (parts: Parts<S>) => Promise<{ built: Built; stop?: () => Promise<void> }>,
+    build: (parts: Parts<S>) => Promise<{
+      built: Built;
+      operations?: Implementation;
+      stop?: () => Promise<void>;
+    }>,
     settings: TestServiceSettings = {},
   ): Promise<() => Promise<void>> => {
     const { name } = options;
@@ -93,7 +98,7 @@ export async function startTestMesh(): Promise<TestMesh> {
       await mesh.close();
       await discovery.resolver.close();
     };
-    const { built, stop } = await build({ config, contract, mesh, logger, instanceId }).catch(
+    const { built, operations, stop } = await build({ config, contract, mesh, logger, instanceId }).catch(
       async (error: unknown) => {
         await closeMesh();
         throw error;
@@ -109,7 +114,7 @@ export async function startTestMesh(): Promise<TestMesh> {
     const server = createServer({
       workload: name,
       contract,
-      services: built.services,
+      services: operations === undefined ? built.services : [...built.services, operations],
       tls,
       trustDomain: 'weft.local',
       tokens: createTokenVerifier({ issuer, audience, keys: allKeys, revoked, keyCooldownMs: 0 }),
@@ -201,6 +206,7 @@ export async function startTestMesh(): Promise<TestMesh> {
           saga.run();
           return {
             built,
+            operations: saga.operations,
             stop: async () => {
               await saga.stop();
               await database.close();

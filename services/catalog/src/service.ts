@@ -8,6 +8,7 @@ import { migrations } from './migrations/index.ts';
 import { feed, publishUntold } from './product-feed.ts';
 import { productFeedService } from './product-feed-service.ts';
 import { productService } from './product-service.ts';
+import { stockBooks } from './stock-books.ts';
 import { stockService } from './stock-service.ts';
 import type { Tables } from './tables.ts';
 
@@ -16,6 +17,7 @@ export const catalog: DataServiceOptions<Tables, Record<never, never>> = {
   name: 'catalog',
   migrations,
   async build({ database, saga, logger }) {
+    saga.audit(stockBooks);
     await publishUntold(database);
     const source = feedSource(database, feed, logger);
     return {

@@ -16,6 +16,7 @@ import { createRevocationFeed } from './revocation-feed.ts';
 import { sessionCleanup } from './session-cleanup.ts';
 import { sessionService } from './session-service.ts';
 import type { Tables } from './tables.ts';
+import { walletBooks } from './wallet-books.ts';
 import { walletService } from './wallet-service.ts';
 
 const hourMs = 3_600_000;
@@ -30,6 +31,7 @@ export const identity: DataServiceOptions<Tables, typeof config> = {
 
 async function build(parts: DataParts<Tables, typeof config>): Promise<Built> {
   const { database, saga, logger } = parts;
+  saga.audit(walletBooks);
   const { keyEncryptionKeyFile, keyRotationHours, ...rest } = parts.config;
   const encryption = readKeyEncryption(keyEncryptionKeyFile);
   const ring = createKeyRing({ database, encryption, lifetimeMs: keyRotationHours * hourMs, logger });

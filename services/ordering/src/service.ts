@@ -8,6 +8,7 @@ import { idempotencyCleanup } from './idempotency.ts';
 import { followProducts } from './follow-products.ts';
 import { migrations } from './migrations/index.ts';
 import { createOrderFeed } from './order-feed.ts';
+import { orderBooks } from './order-books.ts';
 import { orderSagaService } from './order-saga-service.ts';
 import { orderService } from './order-service.ts';
 import { versionsOf } from './order-store.ts';
@@ -19,6 +20,7 @@ export const ordering: DataServiceOptions<Tables, Record<never, never>> = {
   name: 'ordering',
   migrations,
   build({ contract, database, mesh, saga, logger }) {
+    saga.audit(orderBooks);
     const feed = createOrderFeed({ versionsOf: (ids) => versionsOf(database.kysely, ids) });
     const arbiter = orderArbiter(saga, feed);
     const cancel = orderCancel(saga);
