@@ -8,6 +8,7 @@ import { listFaults } from './faults.ts';
 import { readiness, serves } from './health.ts';
 import { weftFolder } from './paths.ts';
 import { isAlive, Records, type ProcessRecord } from './records.ts';
+import { table } from './table.ts';
 import { workloads } from './workloads.ts';
 
 await runTool(async () => {
@@ -76,18 +77,5 @@ async function health(record: ProcessRecord): Promise<string> {
 }
 
 function print(rows: readonly (readonly string[])[], before = ''): void {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((cells) => visible(cells[column] ?? ''))),
-  );
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - visible(cell)))
-      .join('  ')
-      .trimEnd();
-  process.stdout.write(`${before}${rows.map(line).join('\n')}\n`);
-}
-
-function visible(text: string): number {
-  // oxlint-disable-next-line no-control-regex
-  return text.replaceAll(/\u001b\[\d+m/g, '').length;
+  process.stdout.write(before + table(rows));
 }

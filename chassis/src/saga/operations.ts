@@ -39,9 +39,7 @@ export function sagaOperations<DB>(parts: SagaParts<DB>, books: () => Books<DB>)
           method: path.slice(1),
           servedBy: servedBy ?? '',
           sealed: saga?.final !== undefined,
-          must: (saga?.must ?? []).map((method) =>
-            method.slice(1),
-          ),
+          must: (saga?.must ?? []).map((method) => method.slice(1)),
         })),
       };
     },
