@@ -6,7 +6,7 @@ import { uuidToBytes, uuidv7 } from '../data/uuid.ts';
 import { eventually } from '../testing/eventually.ts';
 import { writeHeader } from './header.ts';
 import { brokenLink } from './log.ts';
-import { deleteOldSteps } from './retention.ts';
+import { deleteOld } from './retention.ts';
 import { createSaga } from './saga.ts';
 import { methods, toyContract } from './toy-contract.test.support.ts';
 import { toyDatabases, totals, undelivered, type ToyDatabases } from './toy-databases.test.support.ts';
@@ -124,7 +124,7 @@ test('the record of a must outlives every retention, since its message does not 
     ).rows.map(({ step }) => step);
   expect((await steps()).toSorted()).toEqual([methods.reserve.path, methods.restock.path]);
   await execute(kysely, 'UPDATE saga_step SET due_at = due_at - INTERVAL 400 DAY');
-  await deleteOldSteps(kysely);
+  await deleteOld(kysely, 7);
   expect(await steps()).toEqual([methods.restock.path]);
   const saga = writeHeader({ sagaId: id, userId: user, deadlineMs: 1 });
   await expect(shop.call(methods.restock, { saga, step: '', reason: '4' })).rejects.toMatchObject({
