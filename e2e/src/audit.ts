@@ -34,9 +34,10 @@ export async function audit({ databaseUrls }: Pick<System, 'databaseUrls'>): Pro
       sql`SELECT HEX(saga_id) id, -SUM(amount_minor) charged, COUNT(*) entries
           FROM ledger WHERE saga_id IS NOT NULL GROUP BY saga_id`,
     ),
-    query<{ id: string; state: string }>(
+    query<{ id: string; state: string | null; restock: string | null }>(
       databaseUrls['catalog'],
-      sql`SELECT HEX(saga_id) id, state FROM saga_step`,
+      sql`SELECT HEX(saga_id) id, MAX(IF(step LIKE '%/Reserve', state, NULL)) state,
+            MAX(IF(step LIKE '%/Restock', state, NULL)) restock FROM saga_step GROUP BY saga_id`,
     ),
     query<{ id: string; balance: string; ledger: string }>(
       databaseUrls['identity'],
@@ -63,18 +64,23 @@ export async function audit({ databaseUrls }: Pick<System, 'databaseUrls'>): Pro
     if (String(found) !== String(wanted)) faults.push(`${what}: ${String(found)}, not ${String(wanted)}`);
   };
   const paid = new Map(charges.map((row) => [row.id, row]));
-  const stockStep = new Map(steps.map((row) => [row.id, row.state]));
+  const stockSteps = new Map(steps.map((row) => [row.id, row]));
   for (const { id, status, total } of orders) {
     const { charged = '0', entries = 0 } = paid.get(id) ?? {};
+    const stock = stockSteps.get(id);
     if (status === 'CONFIRMED') {
       expect(`order ${id} CONFIRMED, charged`, charged, total);
       expect(`order ${id} CONFIRMED, ledger entries`, entries, 1);
-      expect(`order ${id} CONFIRMED, stock`, stockStep.get(id), 'COMMITTED');
+      expect(`order ${id} CONFIRMED, stock`, stock?.state, 'COMMITTED');
+    } else if (status === 'CANCELLED' && total !== null) {
+      expect(`order ${id} CANCELLED after it was CONFIRMED, charged`, charged, 0);
+      expect(`order ${id} CANCELLED after it was CONFIRMED, ledger entries`, entries, 2);
+      expect(`order ${id} CANCELLED after it was CONFIRMED, sale`, stock?.state, 'COMMITTED');
+      expect(`order ${id} CANCELLED after it was CONFIRMED, restock`, stock?.restock, 'COMMITTED');
     } else {
       expect(`order ${id} ${status}, charged`, charged, 0);
       if (status === 'PENDING') faults.push(`order ${id} is still PENDING`);
-      if (['DONE', 'COMMITTED'].includes(stockStep.get(id) ?? ''))
-        faults.push(`order ${id} ${status} has stock`);
+      if (['DONE', 'COMMITTED'].includes(stock?.state ?? '')) faults.push(`order ${id} ${status} has stock`);
     }
   }
   const known = new Set(orders.map(({ id }) => id));

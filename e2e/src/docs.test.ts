@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { contracts } from '@weft/tools/grpc-call';
+import { sagaNames } from '@weft/chassis/saga/graph';
 import { withSagaPictures } from '@weft/tools/saga-picture';
 import { startSystem, type System } from '@weft/tools/system';
 import { expectOk, Rest } from './rest.ts';
@@ -59,6 +60,8 @@ test('every file that a document links to exists', async () => {
 test('the picture of each saga is that of the contract', async () => {
   const document = await page('docs/sagas.md');
   expect(withSagaPictures(document, contracts())).toBe(document);
+  const pictures = [...document.matchAll(/<!-- saga:([a-z-]+) -->/g)].map(([, name]) => name);
+  expect(pictures.toSorted()).toEqual(sagaNames(contracts()));
 });
 
 describe('with the system running', () => {

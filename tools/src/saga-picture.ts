@@ -1,11 +1,17 @@
 import type { Contract, MethodRule } from '@weft/chassis/contract';
-import { sagaGraph } from '@weft/chassis/saga/graph';
+import { decisionGraph, sagaGraph } from '@weft/chassis/saga/graph';
 
 /**
  * A saga as a Mermaid flowchart, read from the contract alone: solid arrows forward, dotted ones
- * after an abort (undo) or a commit (final).
+ * after an abort (undo), a commit (final) or a decision (must).
  */
 export function sagaPicture(contract: Contract, name: string): string {
+  const decision = decisionGraph(contract, name);
+  if (decision !== undefined) {
+    const { decide, musts } = decision;
+    const arrows = musts.map((must) => arrow(decide, '-. must .->', contract, must.path));
+    return `${['flowchart LR', ...[decide, ...musts].map(box), ...arrows].join('\n')}\n`;
+  }
   const { start, steps, commit, abort } = sagaGraph(contract, name);
   const lines = ['flowchart LR', ...[start, ...steps, commit, abort].map(box)];
   for (const method of [start, ...steps]) lines.push(arrow(method, '-->', contract, method.saga?.next));
