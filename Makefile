@@ -2,7 +2,7 @@
 # ETCD_PORT, ETCD_PEER_PORT, DATABASE_PORT; ETCD_URL and DATABASE_ADMIN_URL for servers that run already;
 # WEFT_FOLDER (.weft) for a second system beside the first.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean call fault load demo new-service test chaos prove polyrepo-check check generate build format docs bench
+.PHONY: help up down status logs clean call fault load demo new-service test chaos prove polyrepo-check check generate build format docs bench images tools chart-check
 
 WEFT := sh tools/bootstrap.sh
 # A program of node_modules, under the right Node.
@@ -58,6 +58,10 @@ prove: ## the full figures of every promise, a table at the end; one of them: ON
 	@$(WEFT) servers
 	@$(RUN) node tools/dist/prove.js $(ONLY)
 
+crash-matrix: ## a process dies on each side of every commit, send and acknowledgement: what came of it, with its trace
+	@$(WEFT) servers
+	@CRASH_MATRIX=whole NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' $(RUN) jest --runInBand chassis/src/saga/crash.test.ts
+
 polyrepo-check: ## each package stands alone: packed, installed in an empty folder, built, tested, started
 	@$(MAKE) --no-print-directory prove ONLY=polyrepo
 
@@ -82,6 +86,12 @@ format: ## formats everything
 docs: ## what the documents show of the code: the picture of each saga, the chassis's tables
 	@$(WEFT) prepare
 	@$(RUN) node tools/dist/docs.js
+
+images: ## the images of all that runs in a cluster; some of them: ONLY='catalog edge'
+	@$(RUN) sh deploy/docker/images.sh $(ONLY)
+
+tools: ## helm, helm-unittest, actionlint and the Kubernetes API, compiled from their Go modules into .weft/tools
+	@sh tools/go/build.sh chart types apiserver
 
 bench: ## measures: the edge, its router and codec, a call, the whole system, what tracing costs; one part: ONLY=edge
 	@$(WEFT) prepare

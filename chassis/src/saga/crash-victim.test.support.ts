@@ -1,8 +1,69 @@
-/** A process that serves the toy shop, places orders, and dies where WEFT_FAILPOINTS says. */
-import { openToyDatabases, type ToyDatabases } from './toy-databases.test.support.ts';
+/** A process that serves the toy shop, does one thing, and dies where WEFT_FAILPOINTS says. */
+import { context, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { TracerProvider } from '@opentelemetry/sdk-trace';
+import { execute } from '../data/statement.ts';
+import { ServiceError } from '../errors.ts';
+import { eventually } from '../testing/eventually.ts';
+import type { Deed } from './crash-rows.test.support.ts';
+import { deleteOld } from './retention.ts';
+import { methods } from './toy-contract.test.support.ts';
+import { lapse, openToyDatabases, undelivered, type ToyDatabases } from './toy-databases.test.support.ts';
 import { ToyShop } from './toy-shop.test.support.ts';
 
-const [user = '', orders = '1', ...urls] = process.argv.slice(2);
-const shop = new ToyShop(openToyDatabases(urls as unknown as ToyDatabases['urls']));
-shop.run();
-for (let i = 0; i < Number(orders); i++) await shop.order(user, 1);
+trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [] }));
+context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+
+const [deed, user = '', ...urls] = process.argv.slice(2) as [Deed, ...string[]];
+const databases = openToyDatabases(urls as unknown as ToyDatabases['urls']);
+const losesCharges = deed === 'cancel' || deed === 'expire';
+let failures = deed === 'fail' ? 1 : 0;
+const shop = new ToyShop(databases, {
+  deadlineMs: deed === 'expire' ? 100 : 30_000,
+  fate: (path) => {
+    if (path !== methods.charge.path) return {};
+    if (failures-- > 0) return { error: new ServiceError('UNAVAILABLE', 'DOWN', 'down') };
+    return losesCharges ? { lost: 'request' } : {};
+  },
+});
+const order = () =>
+  trace.getTracer('victim').startActiveSpan('order', async (span) => {
+    const id = await shop.order(user, 1);
+    span.end();
+    return id;
+  });
+const confirmed = async (id: string) => {
+  await eventually(
+    async () => (await shop.status(id)) === 'CONFIRMED' && (await undelivered(databases)) === 0,
+  );
+};
+
+// On a busy machine a first connection may take its time.
+const all = [databases.office, databases.store, databases.bank];
+await eventually(() => Promise.all(all.map((each) => each.ping(1_000))));
+if (deed === 'claim') {
+  await order();
+  await lapse(databases);
+  shop.run();
+} else {
+  shop.run();
+  const id = await order();
+  if (deed === 'cancel') {
+    await eventually(() => shop.sent.includes(methods.charge.path));
+    await shop.cancel(id);
+  } else if (deed === 'give back') {
+    await confirmed(id);
+    await shop.giveBack(id, user, 1);
+  } else if (deed === 'ask') {
+    await confirmed(id);
+    await execute(
+      databases.bank.kysely,
+      "UPDATE saga_step SET due_at = UTC_TIMESTAMP(3) WHERE state = 'DONE'",
+    );
+    await shop.sagas[2]?.reconcile();
+  } else if (deed === 'forget') {
+    await confirmed(id);
+    await execute(databases.store.kysely, 'UPDATE saga_step SET due_at = UTC_TIMESTAMP(3) - INTERVAL 8 DAY');
+    await deleteOld(databases.store.kysely, 7);
+  }
+}

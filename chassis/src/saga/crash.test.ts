@@ -1,75 +1,53 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Failpoint } from './failpoints.ts';
-import { lapse, toyDatabases, totals, undelivered, type ToyDatabases } from './toy-databases.test.support.ts';
-import { eventually } from '../testing/eventually.ts';
-import { ToyShop } from './toy-shop.test.support.ts';
+import { brokenCommit, lostAnswer, pausedRelay, restoredBackup } from './crash-cases.test.support.ts';
+import { Scene, type Verdict } from './crash-matrix.test.support.ts';
+import { crashRows } from './crash-rows.test.support.ts';
+import { methods } from './toy-contract.test.support.ts';
 
-let databases: ToyDatabases;
-let shop: ToyShop;
+const whole = process.env['CRASH_MATRIX'] === 'whole';
+
+/** Rows are played on several scenes at once, as many as victims fit on two cores. */
+const scenes: Scene[] = [];
 
 beforeAll(async () => {
-  databases = await toyDatabases();
-  shop = new ToyShop(databases);
-  await shop.stock(100);
+  scenes.push(...(await Promise.all(Array.from({ length: 3 }, () => Scene.open()))));
 });
-afterAll(() => databases.close());
+afterAll(async () => {
+  await Promise.all(scenes.map(({ databases }) => databases.close()));
+});
 
-/** Runs a victim until it dies of its failpoint. */
-async function die(where: string, user: string): Promise<void> {
-  const script = fileURLToPath(new URL('./crash-victim.test.support.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, user, '2', ...databases.urls], {
-    env: { PATH: process.env['PATH'], WEFT_FAILPOINTS: where, NODE_NO_WARNINGS: '1' },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  const [, signal] = await once(child, 'exit');
-  if (signal !== 'SIGKILL') throw new Error(`the victim outlived ${where}`);
-}
-
-const points: readonly [Failpoint, number][] = [
-  ['commit.before', 2],
-  ['commit.after', 3],
-  ['send.before', 2],
-  ['send.after', 3],
-  ['ack.before', 1],
-  ['ack.after', 1],
+const cases: readonly ((scene: Scene) => Promise<Verdict>)[] = [
+  pausedRelay,
+  ...crashRows.filter(({ short }) => whole || short).map((row) => (scene: Scene) => scene.crash(row)),
+  ...(['store', 'bank'] as const).flatMap((owner) =>
+    (['before', 'after'] as const).map((when) => (scene: Scene) => brokenCommit(scene, owner, when)),
+  ),
+  (scene) => lostAnswer(scene, methods.charge),
+  (scene) => lostAnswer(scene, methods.confirm),
 ];
 
-test('a process killed on either side of a commit, a send or an acknowledgement loses nothing', async () => {
-  const users = await Promise.all(points.map(() => shop.buyer(10)));
-  const before = await totals(databases);
-  for (let i = 0; i < points.length; i += 2)
-    await Promise.all(
-      points.slice(i, i + 2).map(([point, nth], j) => die(`${point}=crash@${nth}`, users[i + j] as string)),
-    );
-  // What the others left behind is there for the last one to claim.
-  await lapse(databases);
-  await die('claim.after=crash@1', users[0] as string);
-  await lapse(databases);
-  shop.run();
-  const pending = async () =>
-    Number(
-      (
-        await databases.office.kysely
-          .selectFrom('orders')
-          .select('status')
-          .where('status', '=', 'PENDING')
-          .execute()
-      ).length,
-    );
-  await eventually(async () => (await pending()) === 0 && (await undelivered(databases)) === 0);
-  await shop.stop();
-  const after = await totals(databases);
-  const orders = await databases.office.kysely.selectFrom('orders').select('status').execute();
-  expect(orders.length).toBeGreaterThan(0);
-  expect(new Set(orders.map(({ status }) => status))).toEqual(new Set(['CONFIRMED']));
-  expect(after).toEqual({
-    available: before.available - orders.length,
-    reserved: 0,
-    held: 0,
-    money: before.money - orders.length,
-    charged: orders.length,
-  });
-}, 60_000);
+test('wherever a process dies, nothing is lost, and every order ends one way', async () => {
+  const verdicts: Verdict[] = [];
+  const left = cases.values();
+  await Promise.all(
+    scenes.slice(1).map(async (scene) => {
+      for (const play of left) verdicts.push(await play(scene));
+    }),
+  );
+  verdicts.push(await restoredBackup(scenes[0] as Scene));
+  if (whole) process.stderr.write(table(verdicts));
+  expect(verdicts.filter(({ faults }) => faults.length > 0)).toEqual([]);
+  expect(verdicts).toHaveLength(cases.length + 1);
+}, 600_000);
+
+function table(verdicts: readonly Verdict[]): string {
+  const sorted = verdicts.toSorted((a, b) => a.name.localeCompare(b.name));
+  const width = Math.max(...sorted.map(({ name }) => name.length));
+  const lines = sorted.flatMap(({ name, faults, end, traceId, timeline }) => [
+    `${faults.length === 0 ? '✓' : '✗'} ${name.padEnd(width)}  ${end}${traceId === '' ? '' : `  trace ${traceId}`}`,
+    ...(timeline.length === 0 ? [] : [`    ${timeline.join(' → ')}`]),
+    ...faults.map((fault) => `    ${fault}`),
+  ]);
+  const failed = verdicts.filter(({ faults }) => faults.length > 0).length;
+  return `${lines.join('\n')}\nfigures: ${verdicts.length} crashes, ${failed} with a violation\n`;
+}

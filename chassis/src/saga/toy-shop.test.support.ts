@@ -16,7 +16,8 @@ import type { Saga, UnaryHandler } from './types.ts';
 export interface Fate {
   readonly delayMs?: number;
   readonly lost?: 'request' | 'answer';
-  readonly twice?: boolean;
+  /** How often it arrives. Default: once. */
+  readonly times?: number;
   readonly error?: ServiceError;
 }
 
@@ -160,10 +161,8 @@ export class ToyShop {
         if (fate.error !== undefined) throw fate.error;
         const lost = new ServiceError('UNAVAILABLE', 'LOST', `the ${fate.lost} was lost`);
         if (fate.lost === 'request') throw lost;
-        if (fate.twice === true) {
-          const again = this.#handle(path, request, caller).catch(() => undefined);
-          this.#background.add(again);
-        }
+        for (let more = (fate.times ?? 1) - 1; more > 0; more--)
+          this.#background.add(this.#handle(path, request, caller).catch(() => undefined));
         const message = await this.#handle(path, request, caller);
         if (fate.lost === 'answer') throw lost;
         return { message } as Partial<UnaryResult> as UnaryResult;
