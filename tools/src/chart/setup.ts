@@ -1,0 +1,30 @@
+import { configure, env } from '@weft/chassis/config';
+import { runTool } from '../fail.ts';
+import {
+  ensureDatabaseSecrets,
+  ensureIdentitySecrets,
+  ensureWorkloadCertificates,
+} from './ensure-secrets.ts';
+import { podSecretStore } from './secret-store.ts';
+
+// The chart's Job: makes the Secrets that nobody gave, renews certificates. Run again, it keeps what is good.
+
+const names = { each: (item: string) => item };
+const config = configure({
+  release: env.string('RELEASE'),
+  trustDomain: env.string('TRUST_DOMAIN'),
+  workloads: env.list('WORKLOADS', names),
+  validHours: env.integer('VALID_HOURS', { default: 24, min: 2 }),
+  databases: env.list('DATABASES', names),
+  secrets: env.boolean('SECRETS', { default: false }),
+});
+
+await runTool(async () => {
+  const { release, workloads, databases } = config;
+  const store = podSecretStore();
+  if (config.secrets) await ensureIdentitySecrets(store, release);
+  if (databases.length > 0) await ensureDatabaseSecrets(store, release, databases);
+  if (workloads.length === 0) return;
+  const issued = await ensureWorkloadCertificates(store, release, workloads, config);
+  process.stdout.write(`certificates issued: ${issued.join(', ') || 'none, all are good'}\n`);
+});
