@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from '@jest/globals';
 import { faults } from './seeing/faults.ts';
 import { logs } from './seeing/logs.ts';
 import { metrics } from './seeing/metrics.ts';
+import { sagas } from './seeing/sagas.ts';
 import { traces } from './seeing/traces.ts';
 import { openWorld, type World } from './seeing/world.ts';
 
@@ -25,3 +26,5 @@ traces(world);
 logs(world);
 faults(world);
 metrics(world);
+// Last: what it breaks by hand raises alarms.
+sagas(world);
