@@ -203,9 +203,23 @@ test('a copy from before the deletions that are remembered begins anew', async (
   follow(undefined, () => clears++);
   await eventually(same);
   expect(clears).toBe(1);
-  // A new one, which was never told of the removed, does not begin anew for ever.
+});
+
+test('one that is new begins anew once, also where what was removed is forgotten while it is told', async () => {
+  await source.transaction(async (tx) => {
+    for (let id = 0; id <= 500; id++) await name(tx, id, `v${id}`);
+    await name(tx, 0, undefined);
+  });
+  await sql`UPDATE feed_entry SET deleted_at = deleted_at - INTERVAL 8 DAY WHERE deleted_at IS NOT NULL`.execute(
+    source.kysely,
+  );
+  await forgetRemoved(source, 'things', 7);
   const stream = toySource(source).watch(0n, ending.signal);
-  expect([await next(stream), await next(stream)].map(({ anew }) => anew)).toEqual([true, false]);
+  // The first ends below what is forgotten.
+  expect([await next(stream), await next(stream)].map(({ sequence, anew }) => [sequence, anew])).toEqual([
+    [501n, true],
+    [502n, false],
+  ]);
 });
 
 test('a source that was set back, or a position that somebody deletes, begins anew', async () => {
