@@ -78,4 +78,19 @@ export const proofs: readonly Proof[] = [
     env: rotation,
   },
   { name: 'rolling restart: 20,000 requests', file: 'e2e/src/rolling-restart.test.ts', env: full },
+  {
+    name: 'saga: 5,000 schedules on a real database',
+    file: 'chassis/src/saga/schedules.test.ts',
+    env: { SCHEDULES: '5000' },
+  },
+  {
+    name: 'saga: the whole crash matrix',
+    file: 'chassis/src/saga/crash.test.ts',
+    env: { CRASH_MATRIX: 'whole' },
+  },
+  {
+    name: 'saga: 10,000 with every message 1 to 3 times, 5% of transactions killed',
+    file: 'chassis/src/saga/many-sagas.test.ts',
+    env: { SAGAS: '10000' },
+  },
 ];

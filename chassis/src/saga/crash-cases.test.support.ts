@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { execute } from '../data/statement.ts';
 import { eventually } from '../testing/eventually.ts';
 import { cutCommit } from './commit-cutter.test.support.ts';
-import { frozen, Scene, type Verdict } from './crash-matrix.test.support.ts';
+import { frozen, type Scene, type Verdict } from './crash-matrix.test.support.ts';
 import { methods } from './toy-contract.test.support.ts';
 import { openToyDatabases, undelivered, type ToyDatabases } from './toy-databases.test.support.ts';
 import { ToyShop } from './toy-shop.test.support.ts';
