@@ -53,7 +53,10 @@ export async function openMeshProcess(
   const mesh = createMesh({
     contract,
     resolver: discovery.resolver,
-    connect: http2Connect({ kind: 'mesh', tls, trustDomain: config.trustDomain }),
+    connect: http2Connect(
+      { kind: 'mesh', tls, trustDomain: config.trustDomain },
+      { compressAboveBytes: config.compressAboveBytes },
+    ),
     logger,
     zone: config.zone,
   });

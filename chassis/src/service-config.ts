@@ -94,6 +94,11 @@ export const meshSchema = {
   caFile: env.file('TLS_CA_FILE'),
   certFile: env.file('TLS_CERT_FILE'),
   keyFile: env.file('TLS_KEY_FILE'),
+  compressAboveBytes: env.integer('COMPRESS_ABOVE_BYTES', {
+    min: 1_000,
+    optional: true,
+    about: 'messages between services longer than this are compressed, where both sides take it',
+  }),
   descriptors: env.file('DESCRIPTORS', { default: defaultDescriptors() }),
 } as const;
 

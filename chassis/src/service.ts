@@ -173,6 +173,7 @@ async function start<DB>(
       logger,
       maxConcurrentCalls: config.maxConcurrentCalls,
       maxConcurrentStreams: config.maxConcurrentStreams,
+      compressAboveBytes: config.compressAboveBytes,
       faults: faults && injectFaults(faults),
     });
     const port = await openPort('GRPC_PORT', config.grpcPort, () =>

@@ -7,7 +7,7 @@ import { collect } from '../testing/collect.ts';
 import { eventually } from '../testing/eventually.ts';
 import type { Attempt, Connection } from './connection.ts';
 import { http2Connect } from './http2-connection.ts';
-import { connectionLost, notSent, streamRefused } from './retry.ts';
+import { connectionLost, streamRefused } from './retry.ts';
 
 /** Plays the upstream of one call. */
 type Answer = (stream: ServerHttp2Stream) => void;

@@ -16,6 +16,10 @@ export interface Carrier {
   readonly session: ClientSession;
   /** What a request to this path begins with, encoded. */
   headersOf(path: string): Buffer;
+  /** From which size on the instance is sent compressed messages. */
+  readonly compressAboveBytes: number;
+  /** What an answer begins with: it tells what the instance accepts. */
+  answered(headers: Headers): void;
   /** Streams above it were not looked at, once the instance said GOAWAY. */
   readonly lastStreamId: number;
   /** A stream has ended, for both sides. */
@@ -51,9 +55,12 @@ export abstract class Http2Call implements StreamListener {
   }
 
   /** Begins the stream, with the first bytes of the request: all of them where `end`. */
-  protected begin(carrier: Carrier, body: Uint8Array, end: boolean): void {
+  protected begin(carrier: Carrier, body: Uint8Array, end: boolean, compresses: boolean): void {
     this.#carrier = carrier;
-    const head = { block: carrier.headersOf(this.#attempt.path), pairs: requestHeaders(this.#attempt) };
+    const head = {
+      block: carrier.headersOf(this.#attempt.path),
+      pairs: requestHeaders(this.#attempt, compresses),
+    };
     this.stream = carrier.session.request(head, body, end, this);
   }
 
@@ -105,6 +112,7 @@ export abstract class Http2Call implements StreamListener {
       this.fail(fault);
       return;
     }
+    this.#carrier?.answered(headers);
     const encoding = headers['grpc-encoding'];
     this.reader.encoding = typeof encoding === 'object' ? encoding.join() : encoding;
     this.onBegin();

@@ -27,8 +27,9 @@ export function encodedHeaders(scheme: 'http' | 'https', authority: string, path
 }
 
 /** The headers of one request beside those, as names and values in turn. */
-export function requestHeaders(attempt: AttemptBase): string[] {
+export function requestHeaders(attempt: AttemptBase, compresses: boolean): string[] {
   const headers: string[] = [];
+  if (compresses) headers.push('grpc-encoding', 'gzip');
   if (attempt.deadlineMs !== Infinity) headers.push('grpc-timeout', grpcTimeout(attempt.deadlineMs));
   if (attempt.priority !== undefined) headers.push(priorityHeader, attempt.priority);
   addMetadata(headers, attempt.metadata);

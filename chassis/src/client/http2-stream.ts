@@ -48,12 +48,16 @@ export class Http2StreamCall extends Http2Call {
   override open(carrier: Carrier): void {
     const { requests, request } = this.#attempt as Partial<Attempt & StreamingAttempt>;
     if (requests !== undefined) {
-      this.begin(carrier, nothing, false);
-      void this.#send(requests);
+      const { compressAboveBytes } = carrier;
+      this.begin(carrier, nothing, false, compressAboveBytes < Infinity);
+      void this.#send(requests, compressAboveBytes);
       return;
     }
     try {
-      this.begin(carrier, frameMessage(request ?? nothing), true);
+      const { compressAboveBytes } = carrier;
+      const message = request ?? nothing;
+      const compresses = message.length > compressAboveBytes;
+      this.begin(carrier, frameMessage(message, compressAboveBytes), true, compresses);
     } catch (error) {
       carrier.released();
       this.fail(error as ServiceError);
@@ -162,7 +166,7 @@ export class Http2StreamCall extends Http2Call {
   }
 
   /** Pulls the requests one by one as the instance takes them. */
-  async #send(requests: StreamingAttempt['requests']): Promise<void> {
+  async #send(requests: StreamingAttempt['requests'], compressAboveBytes: number): Promise<void> {
     for (;;) {
       const result = await requests.next().catch(() => undefined);
       if (this.settled) return;
@@ -176,7 +180,7 @@ export class Http2StreamCall extends Http2Call {
         return;
       }
       try {
-        if (this.stream?.write(frameMessage(result.value), false) === true) continue;
+        if (this.stream?.write(frameMessage(result.value, compressAboveBytes), false) === true) continue;
       } catch (error) {
         this.fail(error as ServiceError);
         return;

@@ -1,5 +1,6 @@
 import { TLSSocket } from 'node:tls';
 import { errorCodes } from '../http2/frames.ts';
+import type { Headers } from '../http2/header-block.ts';
 import { ClientSession } from '../http2/session.ts';
 import type { Carrier, Http2Call } from './http2-call.ts';
 import { encodedHeaders } from './http2-headers.ts';
@@ -14,7 +15,9 @@ const streamWindowBytes = 128 * 1024;
 /** Of all streams together: it is given back as bytes arrive, so that no stream can hold up others. */
 const sessionWindowBytes = 8 * 1024 * 1024;
 
-export interface TransportTimes {
+export interface TransportOptions {
+  /** Requests above this size are compressed, once the instance has said that it takes it. */
+  readonly compressAboveBytes: number;
   /** The longest that connecting may take, with TLS and the instance's settings. Milliseconds. */
   readonly connectMs: number;
   readonly keepalive: KeepaliveTimes;
@@ -37,8 +40,9 @@ export interface TransportEvents {
 export class Http2Transport implements Carrier {
   readonly session: ClientSession;
   lastStreamId = Infinity;
+  compressAboveBytes = Infinity;
   readonly #events: TransportEvents;
-  readonly #times: TransportTimes;
+  readonly #options: TransportOptions;
   readonly #connectTimer: NodeJS.Timeout;
   readonly #dialer: Dialer;
   readonly #headers = new Map<string, Buffer>();
@@ -48,9 +52,9 @@ export class Http2Transport implements Carrier {
   #down = false;
   #upAt: number | undefined;
 
-  constructor(dialer: Dialer, times: TransportTimes, events: TransportEvents) {
+  constructor(dialer: Dialer, options: TransportOptions, events: TransportEvents) {
     this.#events = events;
-    this.#times = times;
+    this.#options = options;
     this.#dialer = dialer;
     const socket = dialer.dial();
     const session = new ClientSession(
@@ -74,8 +78,8 @@ export class Http2Transport implements Carrier {
     );
     this.session = session;
     this.#connectTimer = setTimeout(
-      () => session.destroy(new Error(`not connected after ${times.connectMs} ms`)),
-      times.connectMs,
+      () => session.destroy(new Error(`not connected after ${options.connectMs} ms`)),
+      options.connectMs,
     );
     socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', () => {
       // It may have been let go while it was connecting.
@@ -115,6 +119,13 @@ export class Http2Transport implements Carrier {
     return headers;
   }
 
+  answered(headers: Headers): void {
+    const { compressAboveBytes } = this.#options;
+    if (this.compressAboveBytes === compressAboveBytes) return;
+    if (/\bgzip\b/.test(String(headers['grpc-accept-encoding'])))
+      this.compressAboveBytes = compressAboveBytes;
+  }
+
   open(call: Http2Call): void {
     this.#active += 1;
     call.open(this);
@@ -151,7 +162,7 @@ export class Http2Transport implements Carrier {
     clearTimeout(this.#connectTimer);
     this.#upAt = performance.now();
     const { session } = this;
-    this.#keepalive = new Keepalive(session, this.#times.keepalive, () =>
+    this.#keepalive = new Keepalive(session, this.#options.keepalive, () =>
       session.destroy(new Error('a ping was not answered')),
     );
     this.#events.onUp();

@@ -5,12 +5,12 @@ import type { Attempt } from './connection.ts';
 import { Http2Call, type Carrier } from './http2-call.ts';
 import { statusError, toMetadata } from './http2-status.ts';
 import type { UnaryResult } from './mesh.ts';
-import { frameMessage } from './message-framing.ts';
+import { checkLength, frameMessage } from './message-framing.ts';
 
 /** A call with one request and one answer. */
 export class Http2Unary extends Http2Call {
   readonly #path: string;
-  readonly #frame: Buffer;
+  readonly #request: Uint8Array;
   readonly #resolve: (result: UnaryResult) => void;
   readonly #reject: (error: ServiceError) => void;
   #message: Buffer | undefined;
@@ -21,16 +21,18 @@ export class Http2Unary extends Http2Call {
     resolve: (result: UnaryResult) => void,
     reject: (error: ServiceError) => void,
   ) {
-    const frame = frameMessage(attempt.request);
+    checkLength(attempt.request);
     super(attempt);
     this.#path = attempt.path;
-    this.#frame = frame;
+    this.#request = attempt.request;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
   override open(carrier: Carrier): void {
-    this.begin(carrier, this.#frame, true);
+    const { compressAboveBytes } = carrier;
+    const compresses = this.#request.length > compressAboveBytes;
+    this.begin(carrier, frameMessage(this.#request, compressAboveBytes), true, compresses);
   }
 
   protected override onBegin(): void {

@@ -1,8 +1,11 @@
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { ServiceError } from '../errors.ts';
 
 /** The longest message that is sent or taken, in bytes, as encoded and as decompressed. */
 export const maxMessageBytes = 4 * 1024 * 1024;
+
+/** The quickest: half the time of zlib's own choice for a tenth more bytes. */
+export const gzipLevel = 1;
 
 const prefixBytes = 5;
 /** Of the memory that small pieces are gathered in. */
@@ -10,14 +13,25 @@ const mostGatheredBytes = 16 * 1024;
 const leastGatheredBytes = 256;
 
 /**
- * A message with its prefix, a flag for "not compressed" and its length (gRPC over HTTP2,
- * Length-Prefixed-Message). RESOURCE_EXHAUSTED where it is over the limit.
+ * A message with its prefix, a flag and its length (gRPC over HTTP2, Length-Prefixed-Message); compressed where it
+ * is longer than `compressAboveBytes` and gets shorter by it. RESOURCE_EXHAUSTED where it is over the limit.
  */
-export function frameMessage(message: Uint8Array): Buffer {
-  const { length } = message;
+export function frameMessage(message: Uint8Array, compressAboveBytes = Infinity): Buffer {
+  checkLength(message);
+  if (message.length <= compressAboveBytes) return framed(0, message);
+  const compressed = gzipSync(message, { level: gzipLevel });
+  return compressed.length < message.length ? framed(1, compressed) : framed(0, message);
+}
+
+/** RESOURCE_EXHAUSTED where a message is over the limit. */
+export function checkLength({ length }: Uint8Array): void {
   if (length > maxMessageBytes) throw tooLong(length);
+}
+
+function framed(flag: 0 | 1, message: Uint8Array): Buffer {
+  const { length } = message;
   const frame = Buffer.allocUnsafe(prefixBytes + length);
-  frame[0] = 0;
+  frame[0] = flag;
   frame.writeUInt32BE(length, 1);
   frame.set(message, prefixBytes);
   return frame;

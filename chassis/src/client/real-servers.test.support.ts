@@ -1,3 +1,4 @@
+import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
 import type { Contract } from '../contract.ts';
 import { staticResolver } from '../discovery/listed.ts';
 import { createLogger } from '../logger.ts';
@@ -5,7 +6,7 @@ import type { Implementation } from '../server/implement.ts';
 import { createServer, type GrpcServerOptions } from '../server/server.ts';
 import { createAuthority, type Authority, type Identity } from '../testing/certificates.ts';
 import { echoWorkload } from '../testing/echo.ts';
-import { http2Connect } from './http2-connection.ts';
+import { http2Connect, type Http2Options } from './http2-connection.ts';
 import { createMesh, type Mesh } from './mesh.ts';
 
 const logger = createLogger({ name: 'test', level: process.env['LOG_LEVEL'] ?? 'silent' });
@@ -52,16 +53,28 @@ export class RealServers {
   }
 
   /** Calls whatever is served at these addresses; ready as soon as it is called. */
-  async mesh(contract: Contract, addresses: readonly string[], workload = 'edge'): Promise<Mesh> {
+  async mesh(
+    contract: Contract,
+    addresses: readonly string[],
+    workload = 'edge',
+    options: Http2Options = {},
+  ): Promise<Mesh> {
     const identity = buffers(await this.#authority.issue(workload));
     const mesh = createMesh({
       contract,
       resolver: staticResolver(new Map([[echoWorkload, [...addresses]]]), contract),
-      connect: http2Connect({ kind: 'mesh', tls: identity }),
+      connect: http2Connect({ kind: 'mesh', tls: identity }, options),
       logger,
     });
     this.#ends.push(() => mesh.close());
     return mesh;
+  }
+
+  /** What grpc-js needs to call as a workload. */
+  async credentials(workload = 'edge'): Promise<ChannelCredentials> {
+    const { ca, cert, key } = buffers(await this.#authority.issue(workload));
+    const any = { checkServerIdentity: () => undefined };
+    return credentials.createSsl(ca, key, cert, any);
   }
 
   async end(): Promise<void> {

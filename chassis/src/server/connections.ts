@@ -18,6 +18,8 @@ export interface ConnectionsOptions {
   readonly maxAgeMs?: number | undefined;
   /** So long may its calls take once a connection is being ended. Default: 30,000 ms. */
   readonly graceMs?: number | undefined;
+  /** Told of each connection. */
+  readonly onSession?: ((session: ServerHttp2Session) => void) | undefined;
   /** Ends the streams of a connection, so that their callers open them again on another. */
   readonly endStreams: (session: ServerHttp2Session) => void;
 }
@@ -69,6 +71,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       });
     const leftMs = Math.min(Date.parse(validTo), ownEndMs) - Date.now();
     const ageMs = Math.min(maxAgeMs * (0.9 + Math.random() / 5), Math.max(leftMs, 0), longestTimerMs);
+    options.onSession?.(session);
     sessions.add(session);
     const timer = setTimeout(() => end(session), ageMs).unref();
     session.once('close', () => {

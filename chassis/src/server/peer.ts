@@ -1,6 +1,6 @@
 import { ServerCredentials } from '@grpc/grpc-js';
 import { constants } from 'node:crypto';
-import type { ServerHttp2Session } from 'node:http2';
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { TlsSource } from '../tls-source.ts';
 import type { TlsIdentity } from '../tls.ts';
@@ -54,5 +54,10 @@ export function peerNames(call: PeerOfCall): string | undefined {
 
 /** The connection of a call. grpc-js has it in private fields; undefined where they are not as in 1.14. */
 export function sessionOf(call: object): ServerHttp2Session | undefined {
-  return (call as { call?: { stream?: { session?: ServerHttp2Session } } }).call?.stream?.session;
+  return streamOf(call)?.session as ServerHttp2Session | undefined;
+}
+
+/** The stream of a call, of which the same is true. */
+export function streamOf(call: object): ServerHttp2Stream | undefined {
+  return (call as { call?: { stream?: ServerHttp2Stream } }).call?.stream;
 }

@@ -7,6 +7,7 @@ import { client } from '../client/client.ts';
 import { http2Connect } from '../client/http2-connection.ts';
 import { createMesh, type Mesh } from '../client/mesh.ts';
 import { staticResolver } from '../discovery/listed.ts';
+import type { ServiceError } from '../errors.ts';
 import { createLogger } from '../logger.ts';
 import { createAuthority, type Authority, type Identity } from '../testing/certificates.ts';
 import { echoContract, echoDefinition } from '../testing/echo.ts';
@@ -222,10 +223,21 @@ test('a connection ends with the certificate that it was opened with: its stream
   });
 });
 
-test('an old connection is replaced without a failed call', async () => {
+test('an old connection is replaced without a failed call, and its streams are told to go elsewhere', async () => {
   const { port } = await serve(fixedTls(buffers(await old.issue('echo'))), { maxConnectionAgeMs: 200 });
-  const stop = load(meshOf(port, fixedTls(buffers(await old.issue('edge')))));
-  await delay(1_000);
+  const mesh = meshOf(port, fixedTls(buffers(await old.issue('edge'))));
+  const stop = load(mesh);
+  const reasons: unknown[] = [];
+  const began = Date.now();
+  while (reasons.length < 4)
+    try {
+      for await (const _ of client(definition, mesh).endless({}));
+    } catch (error) {
+      reasons.push((error as ServiceError).reason);
+    }
+  // Each on a connection of its own, that lived as long as it might.
+  expect(Date.now() - began).toBeGreaterThan(3 * 180);
+  expect(new Set(reasons)).toEqual(new Set(['SERVER_DRAINING']));
   expect(await stop()).toBeGreaterThan(50);
 });
 

@@ -7,7 +7,8 @@ import type {
 } from '@grpc/grpc-js';
 import { once } from 'node:events';
 import { toStatus } from '../rpc-status.ts';
-import { peerNames, sessionOf } from './peer.ts';
+import { peerNames, sessionOf, streamOf } from './peer.ts';
+import { gzipMetadata, type Compression } from './compression.ts';
 import { refusalStatus } from './admission/refusal.ts';
 import { ServedCall, type Peer, type ServedMethod, type Wire } from './served-call.ts';
 
@@ -18,14 +19,14 @@ type Unary = ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buff
 type Stream = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 
 /** grpc-js's handler of a method that answers one message. */
-export function unaryHandler(method: ServedMethod, domain: string, serve: Serve) {
+export function unaryHandler(method: ServedMethod, domain: string, serve: Serve, compression?: Compression) {
   return (call: Unary, callback: sendUnaryData<Buffer>): void => {
     const request = 'request' in call ? call.request : call;
     const served = new ServedCall(
       method,
       call.metadata,
       request,
-      unaryWire(callback, domain),
+      unaryWire(call, callback, domain, compression),
       call.getDeadline(),
       peerOf(call),
     );
@@ -35,14 +36,14 @@ export function unaryHandler(method: ServedMethod, domain: string, serve: Serve)
 }
 
 /** grpc-js's handler of a method that answers a stream. */
-export function streamHandler(method: ServedMethod, domain: string, serve: Serve) {
+export function streamHandler(method: ServedMethod, domain: string, serve: Serve, compression?: Compression) {
   return (call: Stream): void => {
     const request = Symbol.asyncIterator in call ? call : call.request;
     const served = new ServedCall(
       method,
       call.metadata,
       request,
-      streamWire(call, domain),
+      streamWire(call, domain, compression),
       call.getDeadline(),
       peerOf(call),
     );
@@ -56,11 +57,19 @@ function peerOf(call: Unary | Stream): Peer {
   return { names: () => peerNames(call), connection: () => sessionOf(call) };
 }
 
-function unaryWire(callback: sendUnaryData<Buffer>, domain: string): Wire {
+function unaryWire(
+  call: Unary,
+  callback: sendUnaryData<Buffer>,
+  domain: string,
+  compression: Compression | undefined,
+): Wire {
   let answer: Buffer | undefined;
   return {
     send(message) {
       answer = message;
+      if (compression?.accepted(streamOf(call)) !== true) return;
+      answer = compression.compress(message);
+      if (answer !== message) call.sendMetadata(gzipMetadata);
     },
     end(error) {
       if (error === undefined) callback(null, answer);
@@ -69,10 +78,20 @@ function unaryWire(callback: sendUnaryData<Buffer>, domain: string): Wire {
   };
 }
 
-function streamWire(call: Stream, domain: string): Wire {
+function streamWire(call: Stream, domain: string, compression: Compression | undefined): Wire {
+  let begun = false;
+  let compress: Compression['compress'] | undefined;
   return {
     send(message) {
-      if (call.destroyed || call.write(message)) return;
+      if (call.destroyed) return;
+      if (compression !== undefined && !begun) {
+        begun = true;
+        if (compression.accepted(streamOf(call))) {
+          compress = compression.compress;
+          call.sendMetadata(gzipMetadata);
+        }
+      }
+      if (call.write(compress === undefined ? message : compress(message))) return;
       return roomIn(call);
     },
     end(error) {
