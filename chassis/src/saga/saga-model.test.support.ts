@@ -40,7 +40,7 @@ export interface SagaModel extends Readonly<Record<Party, StepModel>> {
   readonly queued: number;
   /** Was in an outbox: may still arrive at any time, any number of times, or never. A set of bits. */
   readonly known: number;
-  /** The time of retention: no forward message runs any more, and the network holds nothing old. */
+  /** The time of retention: nothing of a decided saga goes forward any more, and the network holds nothing old. */
   readonly late: boolean;
   /** A database was brought back from a backup. */
   readonly restored: boolean;
@@ -114,8 +114,8 @@ function handle(behaviour: Behaviour, world: World, at: SagaModel, message: Mess
   if (kind !== 'step') return [toStep(behaviour, at, message, false)];
   const asked = [toStep(behaviour, at, message, false), toStep(behaviour, at, message, true)];
   if (at[to].state !== 'NEW') return asked;
-  // The receiver holds it for expired: no effect and no trace.
-  return at.late ? [at] : [...asked, at];
+  // The receiver holds it for expired: no effect and no trace, once it knows that the saga is decided.
+  return at.late && at.order !== 'PENDING' ? [at] : [...asked, at];
 }
 
 function toStep(behaviour: Behaviour, at: SagaModel, message: ToStep, refuses: boolean): SagaModel {
