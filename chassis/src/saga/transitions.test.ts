@@ -39,7 +39,7 @@ test('a saga keeps its invariants in every state, and reaches every cell but tho
     'must on COMPENSATED',
     'must on TOMBSTONE',
   ]);
-});
+}, 60_000);
 
 test('a step keeps its word whatever arrives, in any order', async () => {
   expect(exploreStep(await Behaviour.of(transitions), 6)).toBeUndefined();
