@@ -24,6 +24,10 @@ const open = [
   '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
   '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo',
 ];
+/** Of every service that takes part in sagas, for the operator alone. */
+const operations = [...contracts().methods.keys()].filter((path) =>
+  path.startsWith('/weft.v1.SagaOperationsService/'),
+);
 let system: System;
 let rest: Rest;
 let users: readonly {
@@ -80,13 +84,20 @@ test('by gRPC, each workload with each user gets exactly what the contract says 
       await Promise.all([
         ...rules.map((rule) => ask(rule.servedBy, rule.path, verdict(rule, { workload, roles }))),
         ...open.flatMap((path) => services.map((service) => ask(service, path, 'allowed'))),
+        ...operations.flatMap((path) =>
+          services.map((service) =>
+            ask(service, path, workload === 'operator' ? 'allowed' : 'CALLER_NOT_ALLOWED'),
+          ),
+        ),
       ]);
     }
     for (const client of clients.values()) client.close();
   }
   process.stderr.write(`figures: ${cells} callers × methods by gRPC, ${wrong.length} of them wrong\n`);
   expect(wrong).toEqual([]);
-  expect(cells).toBe(identities.size * users.length * (rules.length + open.length * services.length));
+  expect(operations.length).toBeGreaterThan(5);
+  const everywhere = (open.length + operations.length) * services.length;
+  expect(cells).toBe(identities.size * users.length * (rules.length + everywhere));
 }, 60_000);
 
 test('without a certificate of the mesh nobody gets to any method', async () => {
@@ -95,7 +106,8 @@ test('without a certificate of the mesh nobody gets to any method', async () => 
   for (const identity of [{ ca }, { ...foreign, ca }])
     for (const service of services) {
       const client = rawClient(portOf(service), identity);
-      const all = [...rules.filter(({ servedBy }) => servedBy === service).map(({ path }) => path), ...open];
+      const own = rules.filter(({ servedBy }) => servedBy === service).map(({ path }) => path);
+      const all = [...own, ...open, ...operations];
       const found = await Promise.all(all.map((path) => rawCall(client, path, users[2]?.token, 3_000)));
       client.close();
       expect(new Set(found)).toEqual(new Set(['code 14']));

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -89,6 +89,31 @@ describe('with the system running', () => {
     expect(stdout).toContain('"status":"CONFIRMED"');
     expect(stdout).toContain('"toState":"COMMITTED"');
   }, 30_000);
+
+  test("an operator's commands about sagas do what the page says", async () => {
+    const rest = new Rest(system.edgeUrl);
+    const admin = await rest.signIn(system.admin.email, system.admin.password);
+    const [product, buyer] = await Promise.all([rest.product(admin, 1, 10), rest.person(10)]);
+    const { id } = await rest.order(buyer.token, product.id, 1);
+    await rest.settled(buyer.token, id);
+    const env = {
+      ...process.env,
+      SAGA: id as string,
+      WEFT_FOLDER: dirname(dirname(system.identity('operator').ca)),
+      ETCD_URL: system.registryUrl,
+      NO_COLOR: '1',
+    };
+    const script = async (text: string) => run('bash', ['-euo', 'pipefail', '-c', text], { cwd: root, env });
+    const [look = '', redrive = ''] = blocks(await page('docs/operations.md'), 'Sagas', 'sh');
+    const { stdout } = await script(look);
+    expect(stdout).toMatch(/place-order .* COMMITTED, decided by ordering/);
+    expect(stdout).toContain('the services agree');
+    for (const command of redrive.trim().split('\n'))
+      await expect(script(command)).rejects.toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('no such message is parked'),
+      });
+  }, 60_000);
 
   test('a field that is added to a contract is in the REST answer', async () => {
     const [field = ''] = blocks(await page('README.md'), 'Change a contract, see it in REST', 'proto');
