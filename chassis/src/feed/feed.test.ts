@@ -11,6 +11,7 @@ import { followerMigrations, publisherMigrations } from './schema.ts';
 import type { FeedBatch, FeedSource } from './source.ts';
 import type { FeedEntry } from './entries.ts';
 import {
+  astray,
   copies,
   name,
   open,
@@ -151,16 +152,11 @@ test('several instances that follow for one copy apply each change once', async 
   for (let n = 0; n < 3; n++) follow(undefined, () => clears.push(n));
   await Promise.all(
     Array.from({ length: 4 }, async (_, writer) => {
-      for (let n = 0; n < 20; n++) await say(writer, `${writer}.${n}`);
+      for (let n = 0; n < 20; n++) await say(writer * 20 + n, `${writer}.${n}`);
     }),
   );
-  // A second application of a sequence violates the key of `applied`, and the follower would not get on.
   await eventually(same);
-  const { rows } = await sql<{ sorted: number }>`
-    SELECT COUNT(*) = 0 AS sorted FROM applied a JOIN applied b ON b.nr > a.nr AND b.sequence < a.sequence`.execute(
-    copy.kysely,
-  );
-  expect(rows).toEqual([{ sorted: 1 }]);
+  expect(await astray(copy.kysely)).toEqual([]);
 });
 
 test('while the source is away the copy stands and its lag grows; then it catches up', async () => {
@@ -198,7 +194,6 @@ test('a copy from before the deletions that are remembered begins anew', async (
     source.kysely,
   );
   expect(await forgetRemoved(source, 'things', 7)).toBe(false);
-  await copy.kysely.deleteFrom('applied').execute();
   let clears = 0;
   follow(undefined, () => clears++);
   await eventually(same);
@@ -228,12 +223,10 @@ test('a source that was set back, or a position that somebody deletes, begins an
   follow(undefined, () => clears++);
   await eventually(same);
   expect(clears).toBe(1);
-  await copy.kysely.deleteFrom('applied').execute();
   await sql`DELETE FROM feed_position`.execute(copy.kysely);
   await say(4, 'v4');
   await eventually(() => clears === 2);
   await eventually(same);
-  await copy.kysely.deleteFrom('applied').execute();
   await sql`DELETE FROM feed_entry WHERE sequence > 2`.execute(source.kysely);
   await sql`UPDATE feed_head SET head = 2`.execute(source.kysely);
   await sql`DELETE FROM thing WHERE id > 2`.execute(source.kysely);

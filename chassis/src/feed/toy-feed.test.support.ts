@@ -6,7 +6,7 @@ import { publish } from './publish.ts';
 import { feedSource, type FeedSource } from './source.ts';
 import type { FeedEntry } from './entries.ts';
 
-/** Where things are, and the copy of them. `applied` has a row for each sequence that was applied, so none twice. */
+/** Where things are, and the copy of them. `applied` has a row each time that a sequence was applied. */
 export interface Toys {
   thing: { id: number; name: string };
   copy: { id: number; name: string; sequence: string };
@@ -19,7 +19,7 @@ export const toyMigrations = {
     up: 'CREATE TABLE copy (id INT NOT NULL PRIMARY KEY, name VARCHAR(64) NOT NULL, sequence BIGINT NOT NULL)',
   },
   '0003_applied': {
-    up: 'CREATE TABLE applied (nr INT NOT NULL AUTO_INCREMENT PRIMARY KEY, sequence BIGINT NOT NULL, UNIQUE (sequence))',
+    up: 'CREATE TABLE applied (nr INT NOT NULL AUTO_INCREMENT PRIMARY KEY, sequence BIGINT NOT NULL, KEY (sequence))',
   },
 };
 
@@ -59,19 +59,25 @@ export function toyFollower(
       await tx.deleteFrom('copy').execute();
     },
     async apply(tx, entries) {
-      for (const { sequence, key, value } of entries) {
-        const id = key.readUInt32BE();
-        await tx
-          .insertInto('applied')
-          .values({ sequence: String(sequence) })
-          .execute();
-        await tx.deleteFrom('copy').where('id', '=', id).execute();
-        if (value !== undefined)
-          await tx
-            .insertInto('copy')
-            .values({ id, name: String(value), sequence: String(sequence) })
-            .execute();
-      }
+      const all = entries.map(({ sequence, key, value }) => ({
+        id: key.readUInt32BE(),
+        name: value?.toString(),
+        sequence: String(sequence),
+      }));
+      await tx
+        .insertInto('applied')
+        .values(all.map(({ sequence }) => ({ sequence })))
+        .execute();
+      await tx
+        .deleteFrom('copy')
+        .where(
+          'id',
+          'in',
+          all.map(({ id }) => id),
+        )
+        .execute();
+      const present = all.flatMap((each) => (each.name === undefined ? [] : [{ ...each, name: each.name }]));
+      if (present.length > 0) await tx.insertInto('copy').values(present).execute();
       onApplied?.();
     },
   });
@@ -82,3 +88,10 @@ export const copies = (db: Kysely<Toys>) =>
   db.selectFrom('copy').select(['id', 'name']).orderBy('id').execute();
 
 export const open = (url: string): Database<Toys> => openDatabase<Toys>(url);
+
+/** The sequences that were applied twice, or after a higher one. */
+export async function astray(db: Kysely<Toys>): Promise<unknown[]> {
+  const { rows } = await sql`
+    SELECT b.sequence FROM applied a JOIN applied b ON b.nr > a.nr AND b.sequence <= a.sequence`.execute(db);
+  return rows;
+}
