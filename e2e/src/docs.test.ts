@@ -61,7 +61,7 @@ test('the picture of each saga is that of the contract', async () => {
   const document = await page('docs/sagas.md');
   expect(withSagaPictures(document, contracts())).toBe(document);
   const pictures = [...document.matchAll(/<!-- saga:([a-z-]+) -->/g)].map(([, name]) => name);
-  expect(pictures.toSorted()).toEqual(sagaNames(contracts()));
+  expect(new Set(pictures)).toEqual(new Set(sagaNames(contracts())));
 });
 
 describe('with the system running', () => {

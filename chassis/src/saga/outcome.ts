@@ -1,4 +1,4 @@
-import { SagaMessage, SagaOutcome, SagaOutcome_Decision as Decision } from '@weft/proto/weft/v1/saga';
+import { SagaMessage, SagaOutcome, type SagaOutcome_Decision as Decision } from '@weft/proto/weft/v1/saga';
 import { runOutsideCall } from '../call-context.ts';
 import { writeHeader } from './header.ts';
 import type { SagaParts } from './parts.ts';

@@ -129,8 +129,8 @@ export async function refundOrder(
     .updateTable('wallet')
     .set((eb) => ({ balance_minor: eb('balance_minor', '+', amountMinor.toString()) }))
     .where('account_id', '=', key)
-    .where(({ exists }) => exists(charged))
-    .where(({ not, exists }) => not(exists(entries.where('kind', '=', 'REFUND'))))
+    .where((eb) => eb.exists(charged))
+    .where((eb) => eb.not(eb.exists(entries.where('kind', '=', 'REFUND'))))
     .executeTakeFirstOrThrow();
   if (numUpdatedRows === 0n) return false;
   await record(tx, sagaEntry(key, sagaId, 'REFUND', amountMinor));
