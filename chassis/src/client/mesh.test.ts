@@ -99,6 +99,20 @@ test('an instance that keeps failing is set aside, but never more than half', as
   expect(all.mesh.instances('test.Echo').filter(({ ejected }) => ejected)).toHaveLength(1);
 });
 
+test('when none but those that were set aside are left, they are called', async () => {
+  const kinds = { 'a:1': fails('INTERNAL'), 'b:1': fails('INTERNAL'), 'c:1': ok, 'd:1': ok };
+  const { mesh, calls, tell } = played(kinds);
+  await Promise.allSettled(Array.from({ length: 80 }, () => mesh.unary(write, body)));
+  const ejected = () => mesh.instances('test.Echo').filter((one) => one.ejected);
+  expect(ejected().map(({ id }) => id)).toEqual(['a:1', 'b:1']);
+  tell(['a:1', 'b:1']);
+  expect(ejected()).toHaveLength(2);
+  calls.length = 0;
+  await Promise.allSettled(Array.from({ length: 80 }, () => mesh.unary(write, body)));
+  for (const address of ['a:1', 'b:1'])
+    expect(calls.filter((one) => one === address).length).toBeGreaterThan(20);
+});
+
 test('without a ready instance a call waits for one, and says so when none comes', async () => {
   const instances = played({ 'a:1': ok });
   const { mesh } = instances;
