@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 /** Something that not every machine has. */
 export interface Need {
@@ -27,6 +30,22 @@ function mayMakeNamespace(): boolean {
   const ip = (verb: string): boolean =>
     spawnSync('ip', ['netns', verb, name], { stdio: 'ignore' }).status === 0;
   return ip('add') && ip('delete');
+}
+
+const smallDisk: Need = {
+  name: 'Linux and the right to mount, for a disk that can be filled',
+  met: () => process.platform === 'linux' && mayMount(),
+};
+
+function mayMount(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), 'weft-need-'));
+  const run = (command: string, ...args: string[]): boolean =>
+    spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+  try {
+    return run('mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder) && run('umount', folder);
+  } finally {
+    rmdirSync(folder);
+  }
 }
 
 const full = { PROVE: '1' };
@@ -93,4 +112,17 @@ export const proofs: readonly Proof[] = [
     file: 'chassis/src/saga/many-sagas.test.ts',
     env: { SAGAS: '10000' },
   },
+  {
+    name: 'chaos: ten minutes of every kind of fault',
+    file: 'e2e/src/chaos/chaos.test.ts',
+    env: { CHAOS_MINUTES: '10' },
+    needs: [smallDisk],
+  },
+  {
+    name: 'data: 100,000 writes, the database killed 20 times',
+    file: 'chassis/src/data/durability.test.ts',
+    env: full,
+  },
+  { name: 'saga: a participant away for 10 minutes', file: 'chassis/src/saga/away.test.ts', env: full },
+  { name: 'saga: poison among 100 sagas a second', file: 'chassis/src/saga/poison.test.ts', env: full },
 ];

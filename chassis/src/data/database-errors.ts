@@ -43,7 +43,8 @@ export function isRerunnable(error: unknown): boolean {
 
 /** Whether the connection cannot be used any more. */
 export function isConnectionError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  // Not `instanceof`: an error of Node's sockets is of another realm where a test or a sandbox has its own.
+  if (typeof error !== 'object' || error === null) return false;
   const { fatal, errno: number, code } = error as DriverError;
   if (fatal === true || (number !== undefined && connectionErrors.has(number))) return true;
   // A socket's errors are Node's own: ECONNRESET, EPIPE, ENOTFOUND, …; a statement's have an underscore: ER_….

@@ -6,6 +6,8 @@ import { runChaos } from './run.ts';
 // make chaos MINUTES=10 SEED=42 RATE=20
 
 await runTool(async () => {
+  if (process.platform !== 'linux')
+    throw new Error('chaos needs Linux: its network cuts are between two loopback addresses');
   const { minutes, seed, rate } = loadConfig({
     minutes: env.integer('MINUTES', { default: 10, min: 1, max: 1_440 }),
     seed: env.integer('SEED', { default: Math.floor(Math.random() * 1_000_000), min: 0, max: 2 ** 31 - 1 }),
