@@ -87,14 +87,14 @@ test('three equal replicas get within 10% of each other', async () => {
   await shares(mesh, replicas, 300);
   const { of } = await shares(mesh, replicas, 8_000, 32);
   expect((Math.max(...of) - Math.min(...of)) * 3).toBeLessThan(0.1);
-}, 30_000);
+}, 60_000);
 
 test('one that is 200 ms slower gets at most 10%, from the first call on', async () => {
   const replicas = await Promise.all([replica(), replica(), replica(() => delay(200))]);
   const { of } = await shares(await meshOf(replicas), replicas, 1_000);
   expect(of[2]).toBeLessThan(0.1);
   expect(of[2]).toBeGreaterThan(0);
-}, 30_000);
+}, 60_000);
 
 test('one that fails half of its calls, quickly, gets at most 10%', async () => {
   let calls = 0;
@@ -107,7 +107,7 @@ test('one that fails half of its calls, quickly, gets at most 10%', async () => 
   const { of, failures } = await shares(await meshOf(replicas), replicas, 1_000);
   expect(of[2]).toBeLessThan(0.1);
   expect(failures.length).toBeLessThan(50);
-}, 30_000);
+}, 60_000);
 
 test('a newcomer gets a tenth at first, half after 5 s, and its share after 10 s', async () => {
   const replicas = await Promise.all([replica(), replica()]);
@@ -120,7 +120,7 @@ test('a newcomer gets a tenth at first, half after 5 s, and its share after 10 s
     const toldAt = performance.now();
     told.tell([{ ...replicas[0], startedAt: old }, newcomer]);
     await settled(told);
-    const part = (await shares(told, replicas, 500, 1)).of[1] ?? 0;
+    const part = (await shares(told, replicas, 250, 2)).of[1] ?? 0;
     const [from, to] = [due(seconds), due(seconds + (performance.now() - toldAt) / 1_000)];
     // Against one that is warm.
     expect(part).toBeGreaterThan(from / (1 + from) - 0.15);
@@ -129,7 +129,7 @@ test('a newcomer gets a tenth at first, half after 5 s, and its share after 10 s
   // Where all are new, none is: a client that has just started, or a list without dates.
   const allNew = await meshOf(replicas.map(({ address }) => ({ address, startedAt: ageS(0) })));
   expect((await shares(allNew, replicas, 800)).of[1]).toBeGreaterThan(0.4);
-}, 30_000);
+}, 60_000);
 
 test('the own zone first; when it goes, the others, and no call fails', async () => {
   const [near, far, farther] = await Promise.all([replica(), replica(), replica()]);
@@ -147,7 +147,7 @@ test('the own zone first; when it goes, the others, and no call fails', async ()
   const after = await shares(told, replicas, 500);
   expect(after.failures).toEqual([]);
   expect(after.of[0]).toBe(0);
-}, 30_000);
+}, 60_000);
 
 test('a zone that gets more than it can do lets the rest go to others, and keeps what it can', async () => {
   let line: Promise<unknown> = Promise.resolve();
@@ -163,7 +163,7 @@ test('a zone that gets more than it can do lets the rest go to others, and keeps
   const crowded = await shares(told, replicas, 1_500, 30);
   expect(crowded.of[0]).toBeLessThan(0.6);
   expect(crowded.of[0]).toBeGreaterThan(0.02);
-}, 30_000);
+}, 60_000);
 
 test('one that says NOT_SERVING gets nothing at once, and is called again when it serves', async () => {
   const replicas = await Promise.all([replica(), replica()]);
@@ -183,7 +183,7 @@ test('one that says NOT_SERVING gets nothing at once, and is called again when i
   first.server.setServing(true);
   await eventually(() => told.mesh.instances(service).some(({ serving }) => serving));
   expect((await shares(told, replicas, 300)).of).toEqual([1, 0]);
-}, 30_000);
+}, 60_000);
 
 test('a watch of health keeps no server from draining', async () => {
   const one = await replica();
@@ -192,4 +192,4 @@ test('a watch of health keeps no server from draining', async () => {
   const startedAt = performance.now();
   await one.server.drain(20_000);
   expect(performance.now() - startedAt).toBeLessThan(10_000);
-}, 30_000);
+}, 60_000);

@@ -121,9 +121,7 @@ export class Endpoint implements Candidate {
     const { ready, ejected, serving, inFlight } = this;
     const latencyMs = this.#latency.averageAt(performance.now());
     const able = ready && serving && !ejected;
-    return {
-      ...{ id, address, zone, version, ready: able, ejected, serving, inFlight },
-      ...(latencyMs === 0 ? {} : { latencyMs }),
-    };
+    const latency = latencyMs === 0 ? {} : { latencyMs };
+    return { id, address, zone, version, ready: able, ejected, serving, inFlight, ...latency };
   }
 }

@@ -101,11 +101,12 @@ test('an instance that keeps failing is set aside, but never more than half', as
 
 test('when none but those that were set aside are left, they are called', async () => {
   const kinds = { 'a:1': fails('INTERNAL'), 'b:1': fails('INTERNAL'), 'c:1': ok, 'd:1': ok };
-  const { mesh, calls, tell } = played(kinds);
+  const instances = played(kinds);
+  const { mesh, calls } = instances;
   await Promise.allSettled(Array.from({ length: 80 }, () => mesh.unary(write, body)));
   const ejected = () => mesh.instances('test.Echo').filter((one) => one.ejected);
   expect(ejected().map(({ id }) => id)).toEqual(['a:1', 'b:1']);
-  tell(['a:1', 'b:1']);
+  instances.tell(['a:1', 'b:1']);
   expect(ejected()).toHaveLength(2);
   calls.length = 0;
   await Promise.allSettled(Array.from({ length: 80 }, () => mesh.unary(write, body)));
