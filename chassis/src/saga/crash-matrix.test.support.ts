@@ -63,8 +63,13 @@ export class Scene {
   ): Promise<Verdict> {
     const user = await new ToyShop(this.databases).buyer(money);
     const before = await totals(this.databases);
-    const faults = [...(await happen(user))];
-    await this.rescue();
+    const faults: string[] = [];
+    try {
+      faults.push(...(await happen(user)));
+      await this.rescue();
+    } catch (error) {
+      faults.push(String(error));
+    }
     const orders = await this.#newOrders();
     faults.push(...(await audit(this.databases, orders, before)));
     const [order] = orders;
@@ -88,7 +93,7 @@ export class Scene {
         "SELECT 1 FROM orders WHERE status = 'PENDING' LIMIT 1",
       );
       return pending.rows.length === 0 && (await undelivered(this.databases)) === 0;
-    }, 20_000);
+    }, 60_000);
     await shop.stop();
   }
 
@@ -115,5 +120,5 @@ export async function frozen({ pid }: ChildProcess): Promise<void> {
   await eventually(async () => {
     const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=', '-p', String(pid)]);
     return stdout.startsWith('T');
-  });
+  }, 60_000);
 }
