@@ -60,7 +60,7 @@ async function newest(on: Executor): Promise<ListChangesResponse['newestTime']> 
     'SELECT CAST(MAX(at) AS CHAR) AS at FROM saga_log',
   );
   const at = rows[0]?.at;
-  return at == null ? undefined : timestamp(parseTime(at));
+  return at === null || at === undefined ? undefined : timestamp(parseTime(at));
 }
 
 async function exists(on: Executor, { at, sagaId, seq }: Place): Promise<boolean> {

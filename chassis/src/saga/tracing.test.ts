@@ -4,6 +4,8 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { afterAll, afterEach, beforeAll, expect, test, jest } from '@jest/globals';
 import { execute } from '../data/statement.ts';
+import { uuidToBytes } from '../data/uuid.ts';
+import { redrive } from './queued-messages.ts';
 import { lapse, toyDatabases, type ToyDatabases } from './toy-databases.test.support.ts';
 import { eventually } from '../testing/eventually.ts';
 import { ToyShop } from './toy-shop.test.support.ts';
@@ -72,6 +74,19 @@ test('what is sent late is a trace of its own, linked to the one that queued it'
   expect(late?.spanContext().traceId).not.toBe(traceId);
   expect(late?.parentSpanContext).toBeUndefined();
   expect(late?.links.map((link) => link.context.traceId)).toEqual([traceId]);
+});
+
+test('what an operator sends again is a trace of its own, however soon, linked to the one that queued it', async () => {
+  shop = new ToyShop(databases);
+  const { id, traceId } = await traced();
+  const { kysely } = databases.office;
+  await execute(kysely, "UPDATE saga_outbox SET state = 'parked' WHERE saga_id = ?", [uuidToBytes(id)]);
+  await databases.office.transaction((tx) => redrive(tx, { $case: 'sagaId', value: uuidToBytes(id) }));
+  shop.run();
+  await confirmed(id);
+  const [again] = deliveries(id);
+  expect(again?.spanContext().traceId).not.toBe(traceId);
+  expect(again?.links.map((link) => link.context.traceId)).toEqual([traceId]);
 });
 
 test('a statement has a span with its SQL and never its values', async () => {
