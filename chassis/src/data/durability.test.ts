@@ -10,8 +10,8 @@ import { uuidToBytes, uuidv7 } from './uuid.ts';
 
 // PROVE=1: 100,000 writes, and 20 kills of the database in the middle of them.
 const prove = process.env['PROVE'] === '1';
-const writes = prove ? 100_000 : 2_000;
-const kills = prove ? 20 : 2;
+const writes = prove ? 100_000 : 1_000;
+const kills = prove ? 20 : 1;
 const writers = 16;
 
 let folder: string;
