@@ -163,7 +163,8 @@ async function survived(work: () => Promise<unknown> | undefined): Promise<boole
   } catch (error) {
     const cause = (error as Error).cause;
     if (error instanceof Died || cause instanceof Died) return false;
-    if (error instanceof ServiceError && ['UNAVAILABLE', 'ABORTED'].includes(error.code)) return false;
+    if (error instanceof ServiceError && ['UNAVAILABLE', 'ABORTED', 'DEADLINE_EXCEEDED'].includes(error.code))
+      return false;
     throw error;
   }
 }
