@@ -93,6 +93,11 @@ images: ## the images of all that runs in a cluster; some of them: ONLY='catalog
 tools: ## helm, helm-unittest, actionlint and the Kubernetes API, compiled from their Go modules into .weft/tools
 	@sh tools/go/build.sh chart types apiserver
 
+chart-check: ## the chart: lint, unit tests, types, and an installation on a real Kubernetes API; WRITE=1 renders the examples anew
+	@$(WEFT) prepare
+	@sh tools/go/build.sh chart types $(if $(QUICK),,apiserver)
+	@$(RUN) node tools/dist/chart/check.js $(if $(WRITE),--write) $(if $(QUICK),--quick)
+
 bench: ## measures: the edge, its router and codec, a call, the whole system, what tracing costs; one part: ONLY=edge
 	@$(WEFT) prepare
 	@$(RUN) node bench/dist/main.js $(ONLY)

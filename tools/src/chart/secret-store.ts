@@ -17,17 +17,13 @@ export interface SecretStore {
   replace(name: string, data: SecretData, version: string): Promise<void>;
 }
 
-const account = '/var/run/secrets/kubernetes.io/serviceaccount';
-
-/** The store of the pod that this runs in, by the token of its service account. */
-export function podSecretStore(env: NodeJS.ProcessEnv = process.env): SecretStore {
-  const read = (file: string) => readFileSync(`${account}/${file}`, 'utf8').trim();
-  const url = `https://${env['KUBERNETES_SERVICE_HOST']}:${env['KUBERNETES_SERVICE_PORT']}`;
-  return secretStore(url, read('token'), read('namespace'));
-}
-
-/** The Secrets of a namespace by the Kubernetes API at `url`, whose authority is in NODE_EXTRA_CA_CERTS. */
-export function secretStore(url: string, token: string, namespace: string): SecretStore {
+/**
+ * The store of the pod that this runs in, by the token and the namespace in the folder of its service account.
+ * The authority of the API at `url` is in NODE_EXTRA_CA_CERTS.
+ */
+export function podSecretStore(url: string, accountFolder: string): SecretStore {
+  const read = (file: string) => readFileSync(`${accountFolder}/${file}`, 'utf8').trim();
+  const [token, namespace] = [read('token'), read('namespace')];
   const base = `${url}/api/v1/namespaces/${namespace}/secrets`;
   const ask = async (method: string, path: string, body?: object) => {
     const response = await fetch(base + path, {

@@ -11,6 +11,10 @@ import { podSecretStore } from './secret-store.ts';
 
 const names = { each: (item: string) => item };
 const config = configure({
+  // The kubelet sets them in every pod.
+  apiHost: env.string('KUBERNETES_SERVICE_HOST'),
+  apiPort: env.port('KUBERNETES_SERVICE_PORT'),
+  accountFolder: env.string('ACCOUNT_FOLDER', { default: '/var/run/secrets/kubernetes.io/serviceaccount' }),
   release: env.string('RELEASE'),
   trustDomain: env.string('TRUST_DOMAIN'),
   workloads: env.list('WORKLOADS', names),
@@ -21,7 +25,7 @@ const config = configure({
 
 await runTool(async () => {
   const { release, workloads, databases } = config;
-  const store = podSecretStore();
+  const store = podSecretStore(`https://${config.apiHost}:${config.apiPort}`, config.accountFolder);
   if (config.secrets) await ensureIdentitySecrets(store, release);
   if (databases.length > 0) await ensureDatabaseSecrets(store, release, databases);
   if (workloads.length === 0) return;
