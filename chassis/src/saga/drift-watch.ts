@@ -23,7 +23,7 @@ export class DriftWatch<DB> {
   readonly #parts: SagaParts<DB>;
   readonly #books: () => Books<DB>;
   readonly #decided: readonly string[];
-  readonly #sinceMs = Date.now() - lookBackMs;
+  #sinceMs = Date.now() - lookBackMs;
   #cursor = '';
   #page = '';
   /** By saga, what did not agree when it was last looked at. */
@@ -84,8 +84,11 @@ export class DriftWatch<DB> {
       settle: undefined,
       pageSize: changesAtOnce,
     });
-    // After a restore: the log is followed from where it ends.
-    this.#cursor = changes.lost ? '' : changes.cursor;
+    // Under load it looks at some of what has changed, and never falls behind; an auditor looks at all of it.
+    // A log that has lost rows to a restore is followed from now on, too.
+    const skips = changes.more || changes.lost;
+    this.#cursor = skips ? '' : changes.cursor;
+    if (skips) this.#sinceMs = Date.now();
     const changed = changes.sagaIds.map(bytesToUuid);
     const ids = [...new Set([...this.#suspicions.keys(), ...changed])];
     const records = await readRecords(database, workload, this.#books(), ids);
