@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -47,6 +47,14 @@ function mayMount(): boolean {
     rmdirSync(folder);
   }
 }
+
+const images: Need = {
+  name: 'root, runc, and the images that `make images` leaves where no Docker engine is',
+  met: () =>
+    process.getuid?.() === 0 &&
+    spawnSync('runc', ['--version'], { stdio: 'ignore' }).status === 0 &&
+    existsSync(join(process.env['IMAGES_FOLDER'] ?? '.weft/images', 'tools.tar')),
+};
 
 const full = { PROVE: '1' };
 
@@ -125,4 +133,10 @@ export const proofs: readonly Proof[] = [
   },
   { name: 'saga: a participant away for 10 minutes', file: 'chassis/src/saga/away.test.ts', env: full },
   { name: 'saga: poison among 100 sagas a second', file: 'chassis/src/saga/poison.test.ts', env: full },
+  {
+    name: 'images: an order, a drain',
+    file: 'tools/src/images/images.test.ts',
+    env: { IMAGES: 'built' },
+    needs: [images],
+  },
 ];
