@@ -61,88 +61,89 @@ function makeArchive(folder: string, layers: readonly Readonly<Record<string, st
   return archive;
 }
 
-const whole = () => {
-  let folder: string;
-  const images = new Map<string, Image>();
-  const running = new Map<string, RunningContainer>();
-  const servers: { stop(): Promise<void> }[] = [];
+if (process.env['IMAGES'] === 'built')
+  describe('the images', () => {
+    let folder: string;
+    const images = new Map<string, Image>();
+    const running = new Map<string, RunningContainer>();
+    const servers: { stop(): Promise<void> }[] = [];
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'weft-images-'));
-    for (const name of names)
-      images.set(name, unpack(join(archives, `${name}.tar`), join(folder, 'image', name)));
-  }, limitMs);
-  afterAll(async () => {
-    await Promise.all([...running.values()].map((container) => container.stop()));
-    await Promise.all(servers.map((server) => server.stop()));
-    await rm(folder, { recursive: true });
-  }, limitMs);
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'weft-images-'));
+      for (const name of names)
+        images.set(name, unpack(join(archives, `${name}.tar`), join(folder, 'image', name)));
+    }, limitMs);
+    afterAll(async () => {
+      await Promise.all([...running.values()].map((container) => container.stop()));
+      await Promise.all(servers.map((server) => server.stop()));
+      await rm(folder, { recursive: true });
+    }, limitMs);
 
-  const image = (name: string) => images.get(name) as Image;
+    const image = (name: string) => images.get(name) as Image;
 
-  test.each(names)('%s is below 200 MB, runs as nobody, and says what it is', (name) => {
-    const { bytes, config } = image(name);
-    process.stderr.write(`figures: ${name} ${Math.round(bytes / 1e6)} MB\n`);
-    expect(bytes).toBeLessThan(200e6);
-    expect(config.User).toBe('65532:65532');
-    expect(config.Labels?.['org.opencontainers.image.title']).toBe(`weft-${name}`);
-    expect(config.Entrypoint?.[0]).toBe('node');
-  });
+    test.each(names)('%s is below 200 MB, runs as nobody, and says what it is', (name) => {
+      const { bytes, config } = image(name);
+      process.stderr.write(`figures: ${name} ${Math.round(bytes / 1e6)} MB\n`);
+      expect(bytes).toBeLessThan(200e6);
+      expect(config.User).toBe('65532:65532');
+      expect(config.Labels?.['org.opencontainers.image.title']).toBe(`weft-${name}`);
+      expect(config.Entrypoint?.[0]).toBe('node');
+    });
 
-  test(
-    'they take an order with a read-only root and no rights, and drain within a second',
-    async () => {
-      const [etcd, database] = await Promise.all([startEtcd(), startDatabase()]);
-      servers.push(etcd, database);
-      const shop = join(folder, 'shop');
-      mkdirSync(shop);
-      await ensureCertificates(shop);
-      const settings: SystemSettings = {
-        folder: shop,
-        ports: await freePorts(),
-        registry: etcd.url,
-        databases: await ensureDatabases(database.adminUrl, shop),
-        admin: adminLogin(shop),
-        env: { NODE_ENV: 'production', FAULTS: 'off', DESCRIPTORS: '/weft/proto/gen/descriptors.binpb' },
-      };
-      const environments = workloads.map(({ name }) => [name, workloadEnvironment(name, settings)] as const);
-      execFileSync('chown', ['-R', '65532:65532', shop]);
-      for (const [name, { PATH: _, HOME: __, ...env }] of environments)
-        running.set(
-          name,
-          startContainer(image(name), `weft-${name}-${process.pid}`, join(folder, 'run', name), {
-            env,
-            mounts: [shop],
-          }),
+    test(
+      'they take an order with a read-only root and no rights, and drain within a second',
+      async () => {
+        const [etcd, database] = await Promise.all([startEtcd(), startDatabase()]);
+        servers.push(etcd, database);
+        const shop = join(folder, 'shop');
+        mkdirSync(shop);
+        await ensureCertificates(shop);
+        const settings: SystemSettings = {
+          folder: shop,
+          ports: await freePorts(),
+          registry: etcd.url,
+          databases: await ensureDatabases(database.adminUrl, shop),
+          admin: adminLogin(shop),
+          env: { NODE_ENV: 'production', FAULTS: 'off', DESCRIPTORS: '/weft/proto/gen/descriptors.binpb' },
+        };
+        const environments = workloads.map(
+          ({ name }) => [name, workloadEnvironment(name, settings)] as const,
         );
-      for (const { name } of workloads) {
-        const port = settings.ports[portVariables(name).adminPort];
-        const ready = await waitFor(async () => (await readiness(port)).ready, 60_000);
-        if (!ready) throw new Error(`${name}: ${readFileSync(running.get(name)?.logFile ?? '', 'utf8')}`);
-      }
+        execFileSync('chown', ['-R', '65532:65532', shop]);
+        for (const [name, { PATH: _, HOME: __, ...env }] of environments)
+          running.set(
+            name,
+            startContainer(image(name), `weft-${name}-${process.pid}`, join(folder, 'run', name), {
+              env,
+              mounts: [shop],
+            }),
+          );
+        for (const { name } of workloads) {
+          const port = settings.ports[portVariables(name).adminPort];
+          const ready = await waitFor(async () => (await readiness(port)).ready, 60_000);
+          if (!ready) throw new Error(`${name}: ${readFileSync(running.get(name)?.logFile ?? '', 'utf8')}`);
+        }
 
-      const order = startContainer(image('tools'), `weft-order-${process.pid}`, join(folder, 'run/order'), {
-        args: ['tools/dist/chart/order.js'],
-        env: {
-          SHOP_URL: `http://127.0.0.1:${settings.ports.EDGE_PORT}`,
-          ADMIN_EMAIL: settings.admin.email,
-          ADMIN_PASSWORD: settings.admin.password,
-        },
-      });
-      const [code] = (await once(order.child, 'exit')) as [number | null];
-      const said = readFileSync(order.logFile, 'utf8');
-      expect(said).toContain('CONFIRMED');
-      expect(code).toBe(0);
+        const order = startContainer(image('tools'), `weft-order-${process.pid}`, join(folder, 'run/order'), {
+          args: ['tools/dist/chart/order.js'],
+          env: {
+            SHOP_URL: `http://127.0.0.1:${settings.ports.EDGE_PORT}`,
+            ADMIN_EMAIL: settings.admin.email,
+            ADMIN_PASSWORD: settings.admin.password,
+          },
+        });
+        const [code] = (await once(order.child, 'exit')) as [number | null];
+        const said = readFileSync(order.logFile, 'utf8');
+        expect(said).toContain('CONFIRMED');
+        expect(code).toBe(0);
 
-      for (const [name, container] of running) {
-        const { code: ended, ms } = await container.stop();
-        process.stderr.write(`figures: ${name} drained in ${Math.round(ms)} ms, exit ${ended}\n`);
-        expect(ended).toBe(0);
-        expect(ms).toBeLessThan(name === 'edge' ? 2_000 : 1_000);
-      }
-    },
-    limitMs,
-  );
-};
-
-if (process.env['IMAGES'] === 'built') describe('the images', () => whole());
+        for (const [name, container] of running) {
+          const { code: ended, ms } = await container.stop();
+          process.stderr.write(`figures: ${name} drained in ${Math.round(ms)} ms, exit ${ended}\n`);
+          expect(ended).toBe(0);
+          expect(ms).toBeLessThan(name === 'edge' ? 2_000 : 1_000);
+        }
+      },
+      limitMs,
+    );
+  });
