@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Priority } from './contract.ts';
+
+/** What an overloaded server refuses last, and first (weft.v1.CallPolicy.Priority). */
+export type Priority = 'CRITICAL' | 'USER' | 'BATCH';
 
 /** A signed-in user, as their token says. */
 export interface User {

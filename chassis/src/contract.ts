@@ -1,4 +1,5 @@
 import type { DescMethod, DescService, FileRegistry } from '@bufbuild/protobuf';
+import type { Priority } from './call-context.ts';
 
 /** Who may call a method (weft.v1.Access). `denied`: the contract says nothing, so nobody may. */
 export type AccessRule =
@@ -20,9 +21,6 @@ export type SagaKind =
   | 'LOG'
   | 'DECIDE'
   | 'MUST';
-
-/** What an overloaded server refuses last, and first (weft.v1.CallPolicy.Priority). */
-export type Priority = 'CRITICAL' | 'USER' | 'BATCH';
 
 /** A method's part in a saga (weft.v1.SagaMethod). Methods are paths: `/pkg.Service/Method`. */
 export interface SagaRule {

@@ -9,7 +9,8 @@ import {
   type FileRegistry,
 } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema, MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
-import type { AccessRule, Contract, MethodRule, Priority, SagaKind, SagaRule } from './contract.ts';
+import type { Priority } from './call-context.ts';
+import type { AccessRule, Contract, MethodRule, SagaKind, SagaRule } from './contract.ts';
 import { sagaFaults } from './saga/graph-faults.ts';
 
 const maxAttemptsLimit = 3;

@@ -1,5 +1,4 @@
-import type { Priority } from './contract.ts';
-
+import type { Priority } from './call-context.ts';
 /**
  * Tells the next hop that a call is made for one of lower priority. Only this process writes it: what comes from
  * outside in metadata of this name is not sent on.

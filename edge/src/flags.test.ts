@@ -120,7 +120,8 @@ test('the help has every variable with a line about it, and its default', () => 
     edgeSchema as Record<string, Reader<unknown>>,
   )) {
     expect(about).not.toBe('');
-    if (!secret) expect(text).toContain(kind === 'switch' ? `--[no-]${flag} ` : `--${flag} <`);
+    const shown = kind === 'switch' ? `--[no-]${flag} ` : `--${flag} <`;
+    expect([name, text.includes(shown)]).toEqual([name, !secret]);
     expect(text).toMatch(new RegExp(`\\[${name}(=[^\\]]+)?\\]`));
   }
   expect(text).toContain('[HTTP_PORT=8080]');

@@ -1,5 +1,6 @@
 import { currentCall } from '../call-context.ts';
-import type { Contract, MethodRule, Priority } from '../contract.ts';
+import type { Priority } from '../call-context.ts';
+import type { Contract, MethodRule } from '../contract.ts';
 import { ServiceError } from '../errors.ts';
 import { lowered } from '../priority.ts';
 import type { CallOptions } from './mesh.ts';

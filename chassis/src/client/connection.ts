@@ -1,4 +1,4 @@
-import type { Priority } from '../contract.ts';
+import type { Priority } from '../call-context.ts';
 import type { StreamResult, UnaryResult } from './mesh.ts';
 import type { MetadataPairs } from './metadata-pairs.ts';
 

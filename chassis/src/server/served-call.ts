@@ -1,6 +1,6 @@
 import type { Metadata } from '@grpc/grpc-js';
-import type { CallContext, User } from '../call-context.ts';
-import type { AccessRule, MethodRule, Priority } from '../contract.ts';
+import type { Priority, CallContext, User } from '../call-context.ts';
+import type { AccessRule, MethodRule } from '../contract.ts';
 import { ServiceError } from '../errors.ts';
 import { lowered, priorityHeader } from '../priority.ts';
 import type { Baseline } from './admission/baseline.ts';

@@ -1,5 +1,6 @@
 import { Server } from '@grpc/grpc-js';
-import type { Contract, Priority } from '../contract.ts';
+import type { Priority } from '../call-context.ts';
+import type { Contract } from '../contract.ts';
 import { ServiceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { tlsSource, type TlsSource } from '../tls-source.ts';

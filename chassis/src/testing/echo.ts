@@ -17,7 +17,8 @@ import {
 } from '@bufbuild/protobuf/wkt';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { AccessRule, Contract, Priority } from '../contract.ts';
+import type { Priority } from '../call-context.ts';
+import type { AccessRule, Contract } from '../contract.ts';
 import { loadContract } from '../load-contract.ts';
 import type { MethodDefinition } from '../server/implement.ts';
 

@@ -40,8 +40,12 @@ export function playMesh(
   { zone, zones }: PlayedZones = { zone: '', zones: {} },
 ): PlayedMesh {
   const instanceAt = (address: string): Instance => ({
-    ...{ id: address, address, zone: zones[address] ?? '' },
-    ...{ weight: 1, version: '', startedAt: '' },
+    id: address,
+    address,
+    zone: zones[address] ?? '',
+    weight: 1,
+    version: '',
+    startedAt: '',
   });
   let tell: (instances: readonly Instance[]) => void = () => undefined;
   const calls: string[] = [];

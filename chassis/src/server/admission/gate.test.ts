@@ -1,5 +1,6 @@
+import type { Priority } from '../../call-context.ts';
 import { expect, test } from '@jest/globals';
-import type { Priority } from '../../contract.ts';
+
 import { Baseline } from './baseline.ts';
 import { Gate, type Entrant } from './gate.ts';
 import { simulate } from './simulation.test.support.ts';

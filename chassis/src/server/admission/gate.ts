@@ -1,4 +1,4 @@
-import type { Priority } from '../../contract.ts';
+import type { Priority } from '../../call-context.ts';
 import type { Baseline } from './baseline.ts';
 import { AdaptiveLimit, type LimitOptions } from './limit.ts';
 import { roomFor } from './shares.ts';

@@ -1,5 +1,5 @@
+import type { Priority } from '../../call-context.ts';
 import { metrics, type Attributes, type Observable, type ObservableCallback } from '@opentelemetry/api';
-import type { Priority } from '../../contract.ts';
 
 /** What is measured of a gate. */
 export interface GateState {

@@ -1,5 +1,4 @@
-import type { Priority } from '../../contract.ts';
-
+import type { Priority } from '../../call-context.ts';
 const share: Readonly<Record<Priority, number>> = { BATCH: 0.7, USER: 0.9, CRITICAL: 1.1 };
 
 /**

@@ -1,4 +1,4 @@
-import type { Priority } from '../../contract.ts';
+import type { Priority } from '../../call-context.ts';
 import { Baseline } from './baseline.ts';
 import { Gate, type Entrant } from './gate.ts';
 import type { LimitOptions } from './limit.ts';
