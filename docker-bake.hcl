@@ -26,7 +26,7 @@ variable "NODE_IMAGE" {
 }
 
 group "default" {
-  targets = ["catalog", "identity", "ordering", "edge", "tools"]
+  targets = ["image"]
 }
 
 target "image" {

@@ -4,18 +4,15 @@
 # base images made here. They are then in .weft/images/<name>.tar, as OCI archives.
 set -eu
 cd "$(dirname "$0")/../.."
-names=${*:-catalog identity ordering edge tools}
+listed=$(sed -n 's/^.*{ name = "\(.*\)", dockerfile = "\(.*\)" }.*$/\1 \2/p' docker-bake.hcl)
+names=${*:-$(echo "$listed" | cut -d' ' -f1)}
 REVISION=${REVISION:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}
 VERSION=${VERSION:-$(node -p 'require("./package-lock.json").packages.chassis.version')}
 repository=${REPOSITORY:-weft}
 export REVISION VERSION
 
 dockerfile() {
-  case $1 in
-    edge) echo edge/Dockerfile ;;
-    tools) echo deploy/docker/tools.Dockerfile ;;
-    *) echo "services/$1/Dockerfile" ;;
-  esac
+  echo "$listed" | sed -n "s/^$1 //p"
 }
 
 if docker info >/dev/null 2>&1; then
@@ -33,7 +30,7 @@ fi
 
 command -v runc >/dev/null || { echo 'no Docker engine answers, and BuildKit by itself needs runc: apt-get install runc' >&2; exit 1; }
 sh tools/go/build.sh buildkit
-weft=$PWD/${WEFT_FOLDER:-.weft}
+weft=$(realpath -m "${WEFT_FOLDER:-.weft}")
 bin=${WEFT_TOOLS:-$PWD/.weft/tools/bin}
 base=$weft/images/base
 [ -f "$base/run.digest" ] || sh deploy/docker/base-images.sh "$base"

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import { root } from '../paths.ts';
 import { readManifest } from '../polyrepo/packages.ts';
-import { withLintRule, withReference, withWorkload } from './registration.ts';
+import { withImage, withLintRule, withReference, withRelease, withWorkload } from './registration.ts';
 
 const text = (path: string) => readFileSync(join(root, path), 'utf8');
 
@@ -39,9 +40,22 @@ test('the build and every rule of the linter that names the other services name 
   );
 });
 
+test('the new service has an image, and a place in the chart where the edge may call it', () => {
+  expect(withImage(text('docker-bake.hcl'), 'tryout')).toContain(
+    '{ name = "tryout", dockerfile = "services/tryout/Dockerfile" },',
+  );
+  const { services } = parse(withRelease(text('deploy/helm/weft/values.yaml'), 'tryout')) as {
+    services: Record<string, { calls: string[] }>;
+  };
+  expect(services['tryout']).toEqual({ kind: 'grpc', calls: ['identity'], database: true });
+  expect(services['edge']?.calls).toContain('tryout');
+});
+
 test('a file that no longer lists services as it did is refused, rather than left as it is', () => {
   expect(() => withWorkload('nothing', 'tryout')).toThrow('nothing is listed');
   expect(() => withReference('nothing', 'tryout')).toThrow('nothing is listed');
+  expect(() => withImage('nothing', 'tryout')).toThrow('nothing is listed');
+  expect(() => withRelease('nothing', 'tryout')).toThrow('lists no edge');
   expect(() => withLintRule('nothing', 'tryout', 'attempt')).toThrow('names no services');
 });
 

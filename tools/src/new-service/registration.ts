@@ -7,6 +7,8 @@ export const registrations: Readonly<Record<string, Change>> = {
   '.oxlintrc.json': withLintRule,
   'tools/src/workloads.ts': withWorkload,
   'proto/shop/identity/v1/session.proto': withRevocations,
+  'docker-bake.hcl': withImage,
+  'deploy/helm/weft/values.yaml': withRelease,
 };
 
 /** The root's `tsc -b` builds it. */
@@ -48,6 +50,21 @@ export function withWorkload(text: string, service: string): string {
 /** It hears which sessions were ended, as all do that verify tokens. */
 export function withRevocations(text: string, service: string): string {
   return insertAfterLast(text, /^ {6}services: "(?!edge")\w+"\n/gm, () => `      services: "${service}"\n`);
+}
+
+/** `make images` builds its image. */
+export function withImage(text: string, service: string): string {
+  return insertAfterLast(text, /^ +\{ name = "\w+", dockerfile = "services\/.*\n/gm, (line) =>
+    line.replace(/"\w+", dockerfile = "services\/\w+/, `"${service}", dockerfile = "services/${service}`),
+  );
+}
+
+/** The chart runs it, called by the edge; it asks identity for keys and ended sessions. */
+export function withRelease(text: string, service: string): string {
+  const edge = /^ {2}edge:\n {4}kind: http\n {4}calls: \[.*(?=\])/m;
+  if (!edge.test(text)) throw new Error('values.yaml lists no edge as it used to');
+  const own = `  ${service}:\n    kind: grpc\n    calls: [identity]\n    database: true\n`;
+  return text.replace(edge, (found) => `${own}${found}, ${service}`);
 }
 
 function insertAfterLast(text: string, lines: RegExp, line: (like: string) => string): string {
