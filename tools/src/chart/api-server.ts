@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { startEtcd } from '@weft/chassis/testing/servers';
 import { ServerProcess } from '@weft/chassis/testing/server-process';
 import getPort from 'get-port';
-import { run, toolsFolder } from './toolbox.ts';
+import { toolsFolder } from './toolbox.ts';
 
 const startTimeoutMs = 180_000;
 
@@ -36,7 +36,8 @@ export async function startApiServer(): Promise<ApiServer> {
   const file = (name: string) => join(folder, name);
   const admin = randomBytes(16).toString('hex');
   await writeFile(file('tokens.csv'), `${admin},admin,admin,"system:masters"\n`, { mode: 0o600 });
-  await run('/usr/bin/openssl', ['genrsa', '-out', file('accounts.key'), '2048']);
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  await writeFile(file('accounts.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
   const etcd = await startEtcd();
   const port = await getPort({ host: '127.0.0.1' });
   const server = new ServerProcess({
