@@ -40,6 +40,9 @@ export function newProgress(): Progress {
  * Tries until one attempt succeeds, or the contract, the budget or the deadline says stop. A call with
  * `requests` of its own cannot be repeated once one of them is pulled.
  *
+ * What a lost connection took with it may be more than the budget has, and is tried again on another instance
+ * nevertheless (`Pool.allowsRetry`): that an instance is killed costs no call that may be repeated.
+ *
  * What never left is tried again outside of the budget: nothing was written, so it costs no instance anything, and
  * an instance that it happened with is not ready and will not be picked. What an instance refused has reached it,
  * and is in the budget like any other.
@@ -52,12 +55,13 @@ export async function attempts<T>(
   progress = newProgress(),
   requests?: RequestSource,
 ): Promise<T> {
-  if (!plan.insistent) pool.admit();
+  if (!plan.insistent) pool.admit(plan.rule.path);
   pool.budget.deposit();
   for (;;) {
     for (const signal of plan.signals) if (signal.aborted) throw cancelled();
     const endpoint =
-      pool.pick(progress.tried ?? noneTried) ?? (await pool.whenReady(patienceMs(plan), plan.signals));
+      pool.pick(progress.tried ?? noneTried) ??
+      (await pool.whenReady(plan.rule.path, patienceMs(plan), plan.signals));
     try {
       return await tryOn(endpoint, plan, pool, observed, attempt, progress);
     } catch (error) {
@@ -73,7 +77,7 @@ export async function attempts<T>(
       if (made >= plan.attempts || progress.over || !mayRetry(plan.rule, error, made)) throw error;
       const waitMs = Math.max(retryDelayMs(error, made, Math.random), progress.notBeforeMs - Date.now());
       if (Date.now() + waitMs >= plan.deadlineMs) throw error;
-      if (!pool.budget.withdraw()) {
+      if (!pool.allowsRetry(error, endpoint, progress.tried ?? noneTried)) {
         pool.retriesForbidden += 1;
         throw error;
       }
@@ -95,16 +99,14 @@ export async function tryOn<T>(
 ): Promise<T> {
   const metadata = plan.metadata();
   observed.inject(metadata);
-  // How long a stream takes is not its instance's doing alone.
-  const timed = !plan.rule.streaming;
-  const since = pool.began(endpoint, timed);
+  const since = pool.began(endpoint, plan.rule);
   progress.made += 1;
   try {
     const result = await attempt(endpoint, metadata, plan.signals);
-    pool.ended(endpoint, since, timed);
+    pool.ended(endpoint, plan.rule, since);
     return result;
   } catch (error) {
-    pool.ended(endpoint, since, timed, error);
+    pool.ended(endpoint, plan.rule, since, error);
     progress.tried ??= new Set();
     progress.tried.add(endpoint);
     throw error;

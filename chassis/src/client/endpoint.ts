@@ -9,6 +9,10 @@ import type { Candidate } from './pick.ts';
 /** A newcomer gets its full share after this long (JIT, caches and pools warm up), growing from a tenth (Envoy's slow start). */
 const slowStartMs = 10_000;
 const leastWarmth = 0.1;
+/** The calls that a connection takes with it all end within this time. */
+const lossMs = 1_000;
+/** An instance that loses its connections more often has something else than a sudden end. */
+const lossEveryMs = 10_000;
 /** Where nobody says when an instance was started: who was away for so long may be another at the same address. */
 const restartMs = 1_000;
 
@@ -28,6 +32,7 @@ export class Endpoint implements Candidate {
   #wasReady: boolean;
   #awaySince: number;
   #coldAt: number;
+  #lostAt = -Infinity;
 
   /** `onEjected`: for all services that it serves. */
   constructor(
@@ -89,6 +94,13 @@ export class Endpoint implements Candidate {
     this.#wasReady = ready;
     if (!ready) this.#awaySince = now;
     else if (Number.isNaN(this.#startedAt) && now - this.#awaySince >= restartMs) this.#coldAt = now;
+  }
+
+  /** Whether its connection has just been lost, and none in the 10 s before. */
+  justLost(now: number): boolean {
+    if (this.ready) return false;
+    if (now - this.#lostAt >= lossEveryMs) this.#lostAt = now;
+    return now - this.#lostAt < lossMs;
   }
 
   /** An attempt begins. `timed`: how long it takes is the instance's doing. */

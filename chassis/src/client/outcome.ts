@@ -14,8 +14,10 @@ export const breakerOpen = 'BREAKER_OPEN';
 
 /** What an instance says of those behind it, that they are away, is no fault of its own. */
 const ofOthers = new Set([noInstance, breakerOpen]);
-/** Whoever gives an instance less time than this cannot blame it. */
-const patientMs = 250;
+/** Whoever gives an instance less time than this, or than the contract does, cannot blame it: callers choose their deadlines. */
+const patientMs = 1_000;
+/** Of the contract's timeout some has passed before the attempt. */
+const mostOfIt = 0.9;
 
 export interface FailedAttempt {
   /** Whether its instance is still connected. */
@@ -24,10 +26,13 @@ export interface FailedAttempt {
   readonly workload: string | undefined;
   /** How long it took; undefined where that is not the instance's doing, as with a stream that has nothing to say. */
   readonly ms: number | undefined;
+  /** What the contract gives a call of this method. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** What a failed attempt says of its instance. */
-export function outcomeOf(error: unknown, { ready, workload, ms }: FailedAttempt): Outcome {
+export function outcomeOf(error: unknown, seen: FailedAttempt): Outcome {
+  const { ready, workload, ms, timeoutMs = Infinity } = seen;
   if (!(error instanceof ServiceError)) return 'unknown';
   // One that went away is not to be set aside when it comes back.
   if (neverLeft(error)) return ready ? 'down' : 'unknown';
@@ -41,7 +46,9 @@ export function outcomeOf(error: unknown, { ready, workload, ms }: FailedAttempt
       if (reason === overloaded) return 'refused';
       return code === 'UNAVAILABLE' ? 'down' : 'answered';
     case 'DEADLINE_EXCEEDED':
-      return anothers || ms === undefined || ms < patientMs ? 'unknown' : 'down';
+      return anothers || ms === undefined || ms < Math.min(patientMs, mostOfIt * timeoutMs)
+        ? 'unknown'
+        : 'down';
     case 'INTERNAL':
     case 'UNKNOWN':
       return anothers ? 'unknown' : 'faulty';

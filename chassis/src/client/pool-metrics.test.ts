@@ -1,8 +1,11 @@
 import { afterAll, expect, test } from '@jest/globals';
+import { Metadata } from '@grpc/grpc-js';
 import { metrics } from '@opentelemetry/api';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
+import type { UnaryResult } from './mesh.ts';
 import { ServiceError } from '../errors.ts';
 import { echoContract } from '../testing/echo.ts';
+import { eventually } from '../testing/eventually.ts';
 import { playMesh } from '../testing/played-mesh.ts';
 
 class Reader extends MetricReader {
@@ -13,7 +16,11 @@ const reader = new Reader();
 metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
 afterAll(() => metrics.disable());
 
-const contract = echoContract('test.Echo', { read: { idempotent: true }, write: {} });
+const contract = echoContract('test.Echo', {
+  read: { idempotent: true },
+  write: {},
+  hedged: { hedgeAfterMs: 5, timeoutMs: 5_000 },
+});
 
 /** Each metric's values by their attributes that are not the service's name. */
 async function scrape(): Promise<Record<string, Record<string, unknown>>> {
@@ -43,6 +50,8 @@ test('a pool publishes its attempts, retries, ejections and instances, from 0 on
     attempts: { '': 0 },
     retries: { '': 0 },
     'retries.forbidden': { '': 0 },
+    hedges: { '': 0 },
+    'hedges.won': { '': 0 },
     ejections: { consecutive: 0, rate: 0 },
     picks: { own: 0, other: 0 },
     panic: { '': 0 },
@@ -74,6 +83,32 @@ test('a pool publishes its attempts, retries, ejections and instances, from 0 on
     unserved: { '': 1 },
     instances: { ready: 0, ejected: 0, connecting: 0 },
   });
+  await mesh.close();
+});
+
+test('hedges are counted, and those that won', async () => {
+  const answers = [Promise.withResolvers<UnaryResult>(), Promise.withResolvers<UnaryResult>()];
+  const asked = [0, 0];
+  const behaviour = (i: 0 | 1) => ({
+    unary: () => {
+      asked[i] = (asked[i] ?? 0) + 1;
+      return answers[i]?.promise ?? Promise.reject(new Error('no answer'));
+    },
+  });
+  const { mesh } = playMesh(contract, { a: behaviour(0), b: behaviour(1) });
+  const call = mesh.unary('/test.Echo/hedged', Buffer.of());
+  const first = asked[0] === 1 ? 0 : 1;
+  await eventually(() => expect(asked).toEqual([1, 1]));
+  expect(await scrape()).toMatchObject({
+    attempts: { '': 2 },
+    hedges: { '': 1 },
+    'hedges.won': { '': 0 },
+    retries: { '': 0 },
+  });
+  const result = { message: Buffer.of(), headers: new Metadata(), trailers: new Metadata() };
+  answers[1 - first]?.resolve(result);
+  expect(await call).toBe(result);
+  expect(await scrape()).toMatchObject({ hedges: { '': 1 }, 'hedges.won': { '': 1 } });
   await mesh.close();
 });
 

@@ -1,3 +1,4 @@
+import type { MethodRule } from '../contract.ts';
 import { ServiceError } from '../errors.ts';
 import type { Instance } from '../discovery/registry.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -5,6 +6,7 @@ import { Breaker } from './breaker.ts';
 import type { EjectionCause } from './failures.ts';
 import { breakerOpen, noInstance, outcomeOf } from './outcome.ts';
 import { choicesOf, pick, type Choices } from './pick.ts';
+import { wasLost } from './retry.ts';
 import { RetryBudget } from './retry-budget.ts';
 
 const mostWaiting = 1_000;
@@ -68,14 +70,14 @@ export class Pool {
   changed(): void {
     const wereReady = this.#anyReady;
     this.#choose(performance.now());
-    if (!wereReady && this.#anyReady) this.breaker.hurry();
+    if (!wereReady && this.#anyReady) this.breaker.hurry(performance.now());
     for (const look of this.#waiting) look();
   }
 
-  /** Fails with UNAVAILABLE (BREAKER_OPEN) where no call is worth trying; says when one will be. */
-  admit(): void {
+  /** Fails with UNAVAILABLE (BREAKER_OPEN) where no call to the path is worth trying; says when one will be. */
+  admit(path: string): void {
     const now = performance.now();
-    if (this.breaker.admits(now)) return;
+    if (this.breaker.admits(now, path)) return;
     const message = `${this.service} has failed every call for a while: none is made for now`;
     throw new ServiceError('UNAVAILABLE', breakerOpen, message, { retryAfterMs: this.breaker.waitMs(now) });
   }
@@ -91,25 +93,39 @@ export class Pool {
     return pick(this.#choices, tried, Math.random, now);
   }
 
-  /** An attempt begins, now. `timed`: how long it takes is the instance's doing. */
-  began(endpoint: Endpoint, timed: boolean): number {
+  /**
+   * Whether an attempt on `endpoint` that failed with `error` may be made again, which then is. Within the budget,
+   * which a killed instance with many calls in flight would exceed at once; so what was lost with a connection
+   * may go to another instance that is ready, out of the budget. A target that is dead has none, and one that
+   * breaks connections again and again gets this for each instance once in 10 s.
+   */
+  allowsRetry(error: ServiceError, endpoint: Endpoint, tried: ReadonlySet<Endpoint>): boolean {
+    if (this.budget.withdraw()) return true;
+    if (!wasLost(error) || !endpoint.justLost(performance.now())) return false;
+    const other = this.pick(tried);
+    return other !== undefined && !tried.has(other);
+  }
+
+  /** An attempt begins, now. */
+  began(endpoint: Endpoint, rule: MethodRule): number {
     const now = performance.now();
     this.attempts += 1;
     if (this.#zone === '' || endpoint.zone === this.#zone) this.picks.own += 1;
     else this.picks.other += 1;
-    endpoint.began(now, timed);
+    endpoint.began(now, isTimed(rule));
     return now;
   }
 
   /** It is through, with an error or well. */
-  ended(endpoint: Endpoint, since: number, timed: boolean, error?: unknown): void {
+  ended(endpoint: Endpoint, rule: MethodRule, since: number, error?: unknown): void {
     const now = performance.now();
+    const timed = isTimed(rule);
     const { ready, workload } = endpoint;
-    const seen = { ready, workload, ms: timed ? now - since : undefined };
+    const seen = { ready, workload, ms: timed ? now - since : undefined, timeoutMs: rule.timeoutMs };
     const outcome = error === undefined ? 'answered' : outcomeOf(error, seen);
     const cause = endpoint.ended(outcome, since, now, timed);
     if (cause !== undefined) this.#eject(endpoint, cause, now);
-    if (outcome === 'down') this.breaker.failed(now, endpoint, this.#ready());
+    if (outcome === 'down') this.breaker.failed(now, rule.path, endpoint, this.#ready());
     else if (outcome !== 'unknown') this.breaker.succeeded();
   }
 
@@ -117,15 +133,15 @@ export class Pool {
    * Waits for an instance to become ready. Fails with UNAVAILABLE (NO_INSTANCE) after `waitMs`, and at
    * once when too many wait already; with CANCELLED when a signal is aborted.
    */
-  async whenReady(waitMs: number, signals: readonly AbortSignal[]): Promise<Endpoint> {
-    if (this.#waiting.size >= mostWaiting || waitMs <= 0) throw this.#noInstance();
+  async whenReady(path: string, waitMs: number, signals: readonly AbortSignal[]): Promise<Endpoint> {
+    if (this.#waiting.size >= mostWaiting || waitMs <= 0) throw this.#noInstance(path);
     const { promise, resolve, reject } = Promise.withResolvers<Endpoint>();
     const look = (): void => {
       const found = this.pick(noneTried);
       if (found !== undefined) resolve(found);
     };
     const cancel = (): void => reject(new ServiceError('CANCELLED', 'CANCELLED', 'the call was cancelled'));
-    const timer = setTimeout(() => reject(this.#noInstance()), waitMs);
+    const timer = setTimeout(() => reject(this.#noInstance(path)), waitMs);
     this.#waiting.add(look);
     for (const signal of signals) signal.addEventListener('abort', cancel);
     try {
@@ -163,9 +179,9 @@ export class Pool {
     return this.#endpoints.filter(({ ready }) => ready);
   }
 
-  #noInstance(): ServiceError {
+  #noInstance(path: string): ServiceError {
     this.unserved += 1;
-    this.breaker.failed(performance.now(), undefined, this.#ready());
+    this.breaker.failed(performance.now(), path, undefined, this.#ready());
     const known = this.#endpoints.length;
     const message = `no instance of ${this.service} is ready (${known} known)`;
     return new ServiceError('UNAVAILABLE', noInstance, message);
@@ -173,3 +189,8 @@ export class Pool {
 }
 
 const noneTried: ReadonlySet<Endpoint> = new Set();
+
+/** Whether how long a call takes is its instance's doing: that of a stream is not, alone. */
+function isTimed(rule: MethodRule): boolean {
+  return !rule.streaming;
+}

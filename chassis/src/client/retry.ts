@@ -25,6 +25,11 @@ export function wasRefused(error: unknown): error is ServiceError {
   return error instanceof ServiceError && error.reason === streamRefused && error.domain === undefined;
 }
 
+/** Whether an attempt was broken off with its connection. */
+export function wasLost({ reason, domain }: ServiceError): boolean {
+  return reason === connectionLost && domain === undefined;
+}
+
 /** Whether another instance might do better: UNAVAILABLE, or RESOURCE_EXHAUSTED when the server says when (gRFC A6). */
 export function maySucceedElsewhere({ code, retryAfterMs }: ServiceError): boolean {
   return code === 'UNAVAILABLE' || (code === 'RESOURCE_EXHAUSTED' && retryAfterMs !== undefined);

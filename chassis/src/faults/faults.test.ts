@@ -98,8 +98,9 @@ async function set(method: string, fault: Partial<Fault>): Promise<void> {
 
 test('a share of the calls fails: retries hide it from readers, who get every answer', async () => {
   await set('test.Echo/read', { error: 'UNAVAILABLE', rate: 0.3 });
-  for (let i = 0; i < 40; i += 1) expect(await echo.read(null)).toBe('done');
-  expect(served).toBe(40);
+  // Ten retries: what the budget has in any second.
+  for (let i = 0; i < 20; i += 1) expect(await echo.read(null)).toBe('done');
+  expect(served).toBe(20);
 });
 
 test('a write is not tried again, so its caller sees the fault and its reason', async () => {
