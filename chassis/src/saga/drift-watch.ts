@@ -95,7 +95,10 @@ export class DriftWatch<DB> {
     const suspicions = records.flatMap((record) => {
       const id = bytesToUuid(record.sagaId);
       const seen = new Set(this.#suspicions.get(id)?.map(({ drift }) => keyOf(drift)));
-      const drifts = recordDrift(id, record).map((drift) => ({ drift, sure: seen.has(keyOf(drift)) }));
+      const drifts = recordDrift(id, record, Date.now()).map((drift) => ({
+        drift,
+        sure: seen.has(keyOf(drift)),
+      }));
       return drifts.length === 0 ? [] : [[id, drifts] as const];
     });
     this.#suspicions = new Map(suspicions);

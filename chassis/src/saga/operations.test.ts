@@ -139,7 +139,7 @@ test('a record agrees with itself until a row of it is changed or taken out by h
   const id = await shop.order(user, 1);
   await eventually(async () => (await record(store, id)).steps[0]?.state === 'COMMITTED');
   const drift = async (service: number) =>
-    recordDrift(id, await record(service, id)).map(({ check }) => check);
+    recordDrift(id, await record(service, id), Date.now()).map(({ check }) => check);
   expect([await drift(office), await drift(store)]).toEqual([[], []]);
   const change = (text: string) => execute(databases.store.kysely, text, [uuidToBytes(id)]);
   await change("UPDATE saga_step SET state = 'COMPENSATED' WHERE saga_id = ?");
@@ -154,7 +154,9 @@ test('a record agrees with itself until a row of it is changed or taken out by h
   const tombstone = { ...(await record(store, id)), brokenAt: 0, events: [] };
   const effects = [{ kind: 'pieces', key: 'lamp', amount: 1n }];
   const steps = tombstone.steps.map((step) => ({ ...step, state: 'TOMBSTONE', loggedState: 'TOMBSTONE' }));
-  expect(recordDrift(id, { ...tombstone, steps, effects }).map(({ check }) => check)).toEqual(['effect']);
+  expect(recordDrift(id, { ...tombstone, steps, effects }, Date.now()).map(({ check }) => check)).toEqual([
+    'effect',
+  ]);
 });
 
 test('a pending saga that nobody has aborted at its deadline is overdue 5 s later', async () => {

@@ -41,11 +41,11 @@ async function saga(days: number | undefined): Promise<Buffer> {
   return id;
 }
 
-const log = (id: Buffer, days: number) =>
+const log = (id: Buffer, days: number, seq = 1) =>
   insert(
     `INSERT INTO saga_log (saga_id, seq, step, from_state, to_state, reason, msg_id, attempt, peer, instance, trace_id,
-      at, prev_hash, hash) VALUES (?, 1, '/a.B/C', 'NEW', 'DONE', '', ?, 1, '', '', '', ${ago}, '', '')`,
-    [id, id, days],
+      at, prev_hash, hash) VALUES (?, ?, '/a.B/C', 'NEW', 'DONE', '', ?, 1, '', '', '', ${ago}, '', '')`,
+    [id, seq, id, days],
   );
 
 const message = (id: Buffer, state: string) =>
@@ -61,9 +61,9 @@ const left = async (table: string) => {
 };
 const hex = (...ids: Buffer[]) => ids.map((id) => id.toString('hex')).toSorted();
 
-test('what is over goes: fences after a week, decisions and logs a day later; what is open or undelivered never', async () => {
+test('what is over goes: fences after a week, logs a day later; decisions, what is open or undelivered never', async () => {
   for (const state of ['REFUSED', 'COMPENSATED', 'TOMBSTONE', 'COMMITTED']) await step(state, 9);
-  await saga(9);
+  const old = await saga(9);
   const young = await step('TOMBSTONE', 6);
   const open = await step('DONE', 30);
   const must = await step('COMMITTED', Infinity);
@@ -77,7 +77,7 @@ test('what is over goes: fences after a week, decisions and logs a day later; wh
   await message(undelivered, 'pending');
   while ((await deleteOld(database.kysely, 7)) > 0);
   expect(await left('saga_step')).toEqual(hex(young, open, must, parked, pending));
-  expect(await left('saga')).toEqual(hex(undecided, recent, undelivered));
+  expect(await left('saga')).toEqual(hex(old, undecided, recent, undelivered));
   // The fence of a must stays for ever, its log does not.
   expect(await left('saga_log')).toEqual(hex(young, open, parked, pending, undecided, recent, undelivered));
 });
@@ -91,4 +91,16 @@ test('less than a week is a week, and more is more', async () => {
   const now = await left('saga_step');
   expect(now).toEqual(expect.arrayContaining(hex(tombstone)));
   expect(now).not.toEqual(expect.arrayContaining(hex(older)));
+});
+
+test('a log goes as a whole, when the last of it is old', async () => {
+  const saga = uuidToBytes(uuidv7());
+  await log(saga, 9);
+  await log(saga, 7, 2);
+  await deleteOld(database.kysely, 7);
+  const rows = async () => (await left('saga_log')).filter((id) => id === saga.toString('hex')).length;
+  expect(await rows()).toBe(2);
+  await insert('UPDATE saga_log SET at = at - INTERVAL 2 DAY WHERE saga_id = ?', [saga]);
+  await deleteOld(database.kysely, 7);
+  expect(await rows()).toBe(0);
 });

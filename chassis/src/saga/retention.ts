@@ -1,9 +1,9 @@
-import { execute, type Executor } from '../data/statement.ts';
+import { execute, placeholders, type Executor } from '../data/statement.ts';
 import { failpoint } from './failpoints.ts';
 
 /** Default and least. */
 export const defaultRetentionDays = 7;
-/** The arbiter keeps its decisions longer than participants keep their fences: whoever still asks gets an answer. */
+/** Logs are kept longer than fences, so that whoever compares the two has both. */
 const longerDays = 1;
 const batch = 500;
 const terminal = ['REFUSED', 'COMPENSATED', 'TOMBSTONE', 'COMMITTED'] as const;
@@ -13,9 +13,13 @@ const undelivered = (table: string) =>
   `EXISTS (SELECT 1 FROM saga_outbox o WHERE o.saga_id = ${table}.saga_id)`;
 
 /**
- * Deletes what is over for `days`: the fences of steps in a terminal state, a day later the arbiter's decided
- * sagas, and then the logs of sagas of which neither is left. A saga with a message that is pending or parked
- * keeps all of it, and a step that is DONE stays until it has asked the arbiter.
+ * Deletes what is over for `days`: the fences of steps in a terminal state, and a day later the logs of sagas of
+ * which no such fence is left. A saga with a message that is pending or parked keeps all of it, and a step that is
+ * DONE stays until it has asked the arbiter.
+ *
+ * The arbiter's decisions stay for ever, like the rows that they are about: a participant without a final is away
+ * for as long as it is, only asks then what was decided, and must not hear that nobody knows. So UNKNOWN means lost
+ * data and never age.
  *
  * A tombstone that is deleted too early would let the step that it stopped run, with nothing left to undo it: the
  * one hole in the protocol that no message closes. That cannot happen after a week: a step's message is dropped by
@@ -29,30 +33,37 @@ const undelivered = (table: string) =>
 export async function deleteOld(on: Executor, days: number): Promise<number> {
   const keptDays = Math.max(defaultRetentionDays, Math.trunc(days));
   const before = (more: number) => `UTC_TIMESTAMP(3) - INTERVAL ${keptDays + more} DAY`;
-  const statements: (readonly [string, readonly string[]])[] = [
-    ...terminal.map(
-      (state) =>
-        [
-          `DELETE FROM saga_step WHERE state = ? AND due_at < ${before(0)} AND NOT ${undelivered('saga_step')} LIMIT ${batch}`,
-          [state],
-        ] as const,
-    ),
-    [
-      `DELETE FROM saga WHERE decided_at < ${before(longerDays)} AND NOT ${undelivered('saga')} LIMIT ${batch}`,
-      [],
-    ],
-    [
-      `DELETE FROM saga_log WHERE at < ${before(longerDays)} AND NOT ${undelivered('saga_log')}
-        AND NOT EXISTS (SELECT 1 FROM saga s WHERE s.saga_id = saga_log.saga_id)
-        AND NOT EXISTS (SELECT 1 FROM saga_step f WHERE f.saga_id = saga_log.saga_id AND f.due_at < ${forEver})
-        LIMIT ${batch}`,
-      [],
-    ],
-  ];
   let deleted = 0;
   await failpoint('retention.before');
-  for (const [sql, parameters] of statements)
-    deleted += Number((await execute(on, sql, parameters)).numAffectedRows ?? 0);
+  for (const state of terminal) {
+    const { numAffectedRows = 0n } = await execute(
+      on,
+      `DELETE FROM saga_step WHERE state = ? AND due_at < ${before(0)} AND NOT ${undelivered('saga_step')} LIMIT ${batch}`,
+      [state],
+    );
+    deleted += Number(numAffectedRows);
+  }
+  deleted += await deleteLogs(on, before(longerDays));
   await failpoint('retention.after');
   return deleted;
+}
+
+/** A saga's log goes as a whole, when all of it is old: what is left of a chain would look like one that was cut. */
+async function deleteLogs(on: Executor, before: string): Promise<number> {
+  const { rows } = await execute<{ id: Buffer }>(
+    on,
+    `SELECT DISTINCT l.saga_id AS id FROM saga_log l WHERE l.at < ${before} AND NOT ${undelivered('l')}
+      AND (SELECT MAX(y.at) FROM saga_log y WHERE y.saga_id = l.saga_id) < ${before}
+      AND NOT EXISTS (SELECT 1 FROM saga s WHERE s.saga_id = l.saga_id AND s.state = 'PENDING')
+      AND NOT EXISTS (SELECT 1 FROM saga_step f WHERE f.saga_id = l.saga_id AND f.due_at < ${forEver})
+      LIMIT ${batch}`,
+  );
+  if (rows.length === 0) return 0;
+  const ids = rows.map(({ id }) => id);
+  const { numAffectedRows = 0n } = await execute(
+    on,
+    `DELETE FROM saga_log WHERE saga_id IN (${placeholders(ids.length)})`,
+    ids,
+  );
+  return Number(numAffectedRows);
 }

@@ -35,7 +35,7 @@ const bitOf = new Map(all.map((message, i) => [message, 1 << i]));
 
 /** One state of everything. */
 export interface SagaModel extends Readonly<Record<Party, StepModel>> {
-  readonly order: 'PENDING' | 'CONFIRMED' | 'ABORTED' | 'CANCELLED';
+  readonly order: 'PENDING' | 'CONFIRMED' | 'ABORTED' | 'CANCELLED' | 'UNKNOWN';
   /** In an outbox, to be sent until it is answered. A set of bits. */
   readonly queued: number;
   /** Was in an outbox: may still arrive at any time, any number of times, or never. A set of bits. */
@@ -59,6 +59,7 @@ export interface World {
   readonly expiresHolds?: boolean;
   readonly forgetsTombstonesEarly?: boolean;
   readonly forgetsMusts?: boolean;
+  readonly forgetsDecisions?: boolean;
 }
 
 export const start: SagaModel = {
@@ -72,6 +73,8 @@ export const start: SagaModel = {
   late: false,
   restored: false,
 };
+
+const undecided: readonly SagaModel['order'][] = ['PENDING', 'UNKNOWN'];
 
 /** A message was answered as it must not be. */
 export class Violation extends Error {}
@@ -140,6 +143,9 @@ function toStep(behaviour: Behaviour, at: SagaModel, message: ToStep, refuses: b
 function ofTime(behaviour: Behaviour, world: World, at: SagaModel): SagaModel[] {
   const following: SagaModel[] = [];
   if (!at.late && world.restores !== true) following.push({ ...at, late: true, known: at.queued });
+  // All that the arbiter has to say is delivered. Of a participant without a final it has heard nothing.
+  if (world.forgetsDecisions === true && at.late && at.order === 'CONFIRMED' && at.queued === 0)
+    following.push({ ...at, order: 'UNKNOWN' });
   for (const party of ['store', 'bank'] as const) {
     const step = at[party];
     const follow = (kind: 'undo' | 'final'): SagaModel =>
@@ -148,7 +154,7 @@ function ofTime(behaviour: Behaviour, world: World, at: SagaModel): SagaModel[] 
         : kind === 'undo'
           ? toStep(behaviour, at, 'refund', false)
           : { ...at, bank: behaviour.answer(step, { kind, refuses: false }).after };
-    if (step.state === 'DONE' && world.reconciler === true && at.order !== 'PENDING')
+    if (step.state === 'DONE' && world.reconciler === true && !undecided.includes(at.order))
       following.push(follow(at.order === 'ABORTED' ? 'undo' : 'final'));
     if (step.state === 'DONE' && world.expiresHolds === true) following.push(follow('undo'));
     if (at.late && isTerminal(step)) following.push({ ...at, [party]: forget(step) });
@@ -197,7 +203,7 @@ export function sagaFault(world: World, at: SagaModel): string | undefined {
   }
   if (at.restored) return undefined;
   const { order, store, bank, restock, repay } = at;
-  const holds = order === 'CONFIRMED' || order === 'CANCELLED';
+  const holds = order !== 'PENDING' && order !== 'ABORTED';
   if (holds && store.reversals + bank.reversals > 0) return 'confirmed, and undone';
   if (holds && (store.effect !== 1 || bank.effect !== 1)) return 'confirmed, but not held or not paid';
   if (!holds && store.seals + bank.seals > 0) return 'not confirmed, and sealed';

@@ -4,7 +4,7 @@ const ascii = 'CHARACTER SET ascii COLLATE ascii_bin';
 /**
  * The saga's tables in each service's own database. Times are the database's, in UTC.
  *
- * - `saga`: the sagas that this service decides.
+ * - `saga`: the sagas that this service decides, kept for ever.
  * - `saga_step`: the fence, one row per step of a saga that this service takes part in. `due_at` is when a
  *   DONE row asks the arbiter next; in a terminal state, since when it is terminal; the year 9999 for a must.
  * - `saga_outbox`: messages not delivered yet. `next_at` is a pending row's next attempt or the end of
@@ -88,6 +88,7 @@ export const sagaMigrations: Readonly<Record<string, { readonly up: string }>> =
   },
   // An auditor follows the log by time.
   chassis_0006_saga_log_at: { up: 'CREATE INDEX saga_log_at ON saga_log (at)' },
-  // Retention follows the decided sagas by time.
   chassis_0007_saga_decided: { up: 'CREATE INDEX saga_decided ON saga (decided_at)' },
+  // Decisions are kept, so nothing follows them by time.
+  chassis_0008_saga_decided: { up: 'DROP INDEX saga_decided ON saga' },
 };

@@ -84,6 +84,11 @@ test.each<[string, World, string]>([
   expect(explore(await Behaviour.of(transitions), world).fault).toContain(what);
 });
 
+test('a variant that looks plausible does not hold: decisions deleted when all that they say is delivered', async () => {
+  const world = { reconciler: true, forgetsDecisions: true };
+  expect(explore(await Behaviour.of(transitions), world).fault).toContain('stuck');
+});
+
 test('a variant that looks plausible does not hold: no tombstones', async () => {
   const behaviour = await Behaviour.of(mutate('undo', 'NEW', { action: 'nothing' }));
   expect(explore(behaviour, {}).fault).toContain('not as decided');

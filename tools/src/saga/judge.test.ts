@@ -17,6 +17,7 @@ const methods = [
   Method.fromPartial({ saga: 'undo', kind: 'MUST', method: 'b.B/Return', servedBy: 'bank' }),
 ];
 const logged: Record<string, string> = { PENDING: 'DONE', COMMITTED: 'COMMITTED', ABORTED: 'COMPENSATED' };
+const dayMs = 86_400_000;
 const money = (amount: bigint) => [{ kind: 'money', key: 'ann', amount }];
 const step = (name: string, state: string) => ({
   step: name,
@@ -95,11 +96,47 @@ test('a saga on its way is not judged; a parked message does not excuse one', ()
   ).toEqual(['overdue']);
 });
 
-test('steps that no arbiter knows are drift, unless all of it is as old as what is deleted', () => {
+test('steps that no arbiter knows are drift, however old; what was decided by itself has no saga', () => {
   const orphan = facts('COMMITTED', 'COMMITTED', 'DONE');
   orphan.delete('office');
   expect(checks(orphan)).toEqual(['unknown']);
-  expect(checks(orphan, 7 * 86_400_000)).toEqual([]);
+  expect(checks(orphan, 700 * dayMs)).toEqual(['unknown']);
+  const alone = facts('COMMITTED', '', '', {
+    office: { decision: undefined, events: [], steps: [step('o.O/Cancel', 'COMMITTED')], expected: [] },
+    store: { steps: [] },
+    bank: { steps: [step('b.B/Return', 'COMMITTED')] },
+  });
+  expect(checks(alone)).toEqual([]);
+});
+
+test('what retention deletes of an old saga is not missed, also when it is cancelled then', () => {
+  const decision = { saga: 'buy', state: 'COMMITTED', decideTime: { seconds: 9n, nanos: 0 } };
+  const kept = {
+    office: { decision, events: [] },
+    store: { steps: [] },
+    bank: { steps: [], effects: money(5n) },
+  };
+  const old = facts('COMMITTED', '', '', kept);
+  expect(checks(old, 5 * dayMs)).toEqual(['log', 'step', 'step']);
+  expect(checks(old, 7 * dayMs)).toEqual([]);
+  const now = { firstTime: { seconds: BigInt((30 * dayMs) / 1000), nanos: 0 } };
+  const must = (name: string) => ({ ...step(name, 'COMMITTED'), ...now });
+  const cancel = { office: { ...kept.office, steps: [must('o.O/Cancel')], expected: [] } };
+  const returned = { steps: [must('b.B/Return')], effects: [] };
+  expect(checks(facts('COMMITTED', '', '', { ...kept, ...cancel, bank: returned }), 30 * dayMs)).toEqual([]);
+  expect(checks(facts('COMMITTED', '', '', { ...kept, ...cancel }), 30 * dayMs)).toEqual(['must', 'effect']);
+  // The record of a must is kept for ever, its log is not.
+  const unlogged = { ...returned, steps: [{ ...step('b.B/Return', 'COMMITTED'), loggedState: 'NEW' }] };
+  expect(checks(facts('COMMITTED', '', '', { ...kept, ...cancel, bank: unlogged }), 30 * dayMs)).toEqual([
+    'log',
+  ]);
+  const unloggedLongAgo = {
+    ...unlogged,
+    steps: [{ ...unlogged.steps[0], firstTime: { seconds: 9n, nanos: 0 } }],
+  };
+  expect(
+    checks(facts('COMMITTED', '', '', { ...kept, ...cancel, bank: unloggedLongAgo }), 30 * dayMs),
+  ).toEqual([]);
 });
 
 test('a service that has forgotten a saga is found', () => {

@@ -1,4 +1,4 @@
-import { recordDrift } from '@weft/chassis/saga/record-drift';
+import { mayBeForgotten, millis, recordDrift } from '@weft/chassis/saga/record-drift';
 import type {
   DescribeSagasResponse_Method as Method,
   Drift,
@@ -13,9 +13,8 @@ export type Verdict =
   /** A message is on its way, or nobody has decided yet: it may not be judged. */
   { readonly kind: 'in-flight' } | { readonly kind: 'judged'; readonly drifts: readonly Drift[] };
 
+const none = 'no such step';
 const undone = ['REFUSED', 'COMPENSATED', 'TOMBSTONE'];
-/** The oldest are deleted after 7 days, not all at the same moment. */
-const keptMs = 6 * 24 * 3_600_000;
 
 /**
  * Holds a saga to the invariants: what the arbiter decided is what every service did, and what they moved is what
@@ -27,17 +26,19 @@ export function judge(sagaId: string, facts: Facts, methods: readonly Method[], 
   const records = [...facts.values()];
   if (records.some(({ messages }) => messages.some(({ state }) => state === 'pending')))
     return { kind: 'in-flight' };
-  const drifts: Drift[] = records.flatMap((record) => recordDrift(sagaId, record));
+  const drifts: Drift[] = records.flatMap((record) => recordDrift(sagaId, record, nowMs));
   const drift = (check: string, expected: string, found: string) =>
     drifts.push({ check, key: sagaId, expected, found });
   const decision = records.find((record) => record.decision !== undefined)?.decision;
   if (decision === undefined) {
-    const last = Math.max(
-      0,
-      ...records.flatMap(({ steps }) => steps.map(({ lastTime }) => millis(lastTime))),
-    );
-    if (last < nowMs - keptMs) return { kind: 'judged', drifts: [] };
-    drift('unknown', 'a decision of its arbiter', 'no service has the saga itself, others have steps of it');
+    const steps = new Set(methods.filter(({ kind }) => kind === 'STEP').map(({ method }) => method));
+    // A decision by itself, with its musts, has no saga.
+    if (records.some((record) => record.steps.some(({ step }) => steps.has(step))))
+      drift(
+        'unknown',
+        'a decision of its arbiter',
+        'no service has the saga itself, others have steps of it',
+      );
     return { kind: 'judged', drifts };
   }
   if (decision.state === 'PENDING') {
@@ -45,13 +46,15 @@ export function judge(sagaId: string, facts: Facts, methods: readonly Method[], 
     drift('overdue', `a decision by ${new Date(millis(decision.deadline)).toISOString()}`, 'PENDING');
     return { kind: 'judged', drifts };
   }
+  // A decision is kept for ever, the steps that followed it are not.
+  const old = mayBeForgotten(decision.decideTime, nowMs);
   const stateOf = ({ servedBy, method }: Pick<Method, 'servedBy' | 'method'>) =>
-    facts.get(servedBy)?.steps.find(({ step }) => step === method)?.state ?? 'no such step';
+    facts.get(servedBy)?.steps.find(({ step }) => step === method)?.state ?? none;
   for (const method of methods.filter(({ saga, kind }) => saga === decision.saga && kind === 'STEP')) {
     const state = stateOf(method);
     const allowed =
       decision.state === 'ABORTED' ? undone : method.sealed ? ['COMMITTED'] : ['DONE', 'COMMITTED'];
-    if (!allowed.includes(state))
+    if (!allowed.includes(state) && !(old && state === none))
       drift('step', `${method.method} ${allowed.join(' or ')}, the saga being ${decision.state}`, state);
   }
   for (const method of methods.filter(({ kind }) => kind === 'DECIDE')) {
@@ -87,9 +90,4 @@ function sum(effects: readonly SagaEffect[]): Map<string, bigint> {
     sums.set(of, (sums.get(of) ?? 0n) + amount);
   }
   return sums;
-}
-
-/** Unix milliseconds; 0 for none. */
-export function millis(time: { readonly seconds: bigint; readonly nanos: number } | undefined): number {
-  return time === undefined ? 0 : Number(time.seconds) * 1000 + time.nanos / 1e6;
 }

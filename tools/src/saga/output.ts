@@ -1,5 +1,5 @@
 import { isUuid, uuidToBytes } from '@weft/chassis/data/uuid';
-import { millis } from './judge.ts';
+import { millis } from '@weft/chassis/saga/record-drift';
 import { UsageError, type Values } from './options.ts';
 import type { SagaService, SagaServices } from './services.ts';
 

@@ -1,9 +1,10 @@
 import { bytesToUuid } from '@weft/chassis/data/uuid';
+import { millis } from '@weft/chassis/saga/record-drift';
 import type { SagaRecord } from '@weft/proto/weft/v1/saga_operations';
 import { table } from '../table.ts';
 import { messageTable } from './message-table.ts';
 import { chosen, clock, idBytes, json, say, short } from './output.ts';
-import { judge, millis } from './judge.ts';
+import { judge } from './judge.ts';
 import type { Values } from './options.ts';
 import { Operations } from './peer.ts';
 import type { SagaServices } from './services.ts';
