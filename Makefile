@@ -11,8 +11,8 @@ RUN := $(WEFT) exec
 help: ## lists what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: ## brings up everything, from a bare machine to a ready shop; run again, it restarts what changed
-	@$(WEFT) up
+up: ## brings up everything, from a bare machine to a ready shop; run again, it restarts what changed; DOCKER=1: in containers
+	@$(WEFT) $(if $(DOCKER),compose-up,up)
 
 down: ## ends everything that up started
 	@$(WEFT) down

@@ -112,12 +112,12 @@ take_lock() {
 
 mkdir -p "$weft/log"
 chmod 700 "$weft"
-case $tool in up | down | clean | new-service) take_lock ;; esac
+case $tool in up | compose-up | down | clean | new-service) take_lock ;; esac
 need_node
 PATH=$PWD/node_modules/.bin:$PATH
 case $tool in
   exec) exec "$@" ;;
-  up | servers | prepare | generate | new-service)
+  up | compose-up | servers | prepare | generate | new-service)
     need_dependencies
     need_generated_code
     [ "$tool" = generate ] || step build node_modules/.bin/tsc -b

@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { endComposeShop } from './compose/project.ts';
 import { dockerAnswers, removeContainer, removeVolume } from './docker.ts';
 import { endProcess } from './end-process.ts';
 import { runTool } from './fail.ts';
@@ -9,6 +10,7 @@ import { Records } from './records.ts';
 
 await runTool(async () => {
   await Promise.all(new Records(weftFolder).all().map((record) => endProcess(record)));
+  await endComposeShop(weftFolder, { volumes: true });
   if (await dockerAnswers())
     for (const server of ['etcd', 'database'] as const) {
       await removeContainer(containerName(weftFolder, server));

@@ -1,3 +1,4 @@
+import { endComposeShop } from './compose/project.ts';
 import { endSystem } from './end-system.ts';
 import { runTool } from './fail.ts';
 import { releaseLockAtExit } from './lock.ts';
@@ -8,6 +9,12 @@ import { Steps } from './steps.ts';
 releaseLockAtExit();
 await runTool(async () => {
   const records = new Records(weftFolder);
-  if (records.all().length === 0) process.stdout.write('  nothing runs\n');
-  await endSystem(records, new Steps());
+  const steps = new Steps();
+  const inContainers = await steps.run(
+    'containers',
+    () => endComposeShop(weftFolder, { volumes: false }),
+    (ended) => (ended ? '' : undefined),
+  );
+  if (!inContainers && records.all().length === 0) process.stdout.write('  nothing runs\n');
+  await endSystem(records, steps);
 });

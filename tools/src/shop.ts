@@ -29,6 +29,14 @@ export async function bringUpShop(options: ShopOptions): Promise<void> {
   );
   await all(workloads.map((workload) => bringUp(workload, options)));
   const url = edgeUrl(options);
+  await openShop(url, { admin, folder, steps });
+}
+
+/** Waits until a shop answers through its edge, and fills it with products if it is empty. */
+export async function openShop(
+  url: string,
+  { admin, folder, steps }: Pick<ShopOptions, 'admin' | 'folder' | 'steps'>,
+): Promise<void> {
   await steps.run('the shop answers', () => shopAnswers(url));
   await steps.run(
     'products',

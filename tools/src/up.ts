@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
 import { all } from './all.ts';
+import { composeShop } from './compose/project.ts';
 import { ensureDatabases } from './databases.ts';
 import { identityFiles } from './certificates.ts';
 import { endSystem } from './end-system.ts';
@@ -19,6 +20,8 @@ import { services } from './workloads.ts';
 
 releaseLockAtExit();
 await runTool(async () => {
+  if (composeShop(folder) !== undefined)
+    throw new Error('the shop runs in containers: make down ends it, then this can follow');
   const ports = portsFromEnvironment();
   const processes = new Processes({ folder, detached: true });
   let begun = false;
