@@ -105,8 +105,6 @@ test.each(workloads.map(({ name }) => name))('%s starts with what compose.yaml g
   const unknown = Object.keys(service(name).environment).filter((variable) => !printed.has(variable));
   expect(unknown.filter((variable) => !variable.startsWith('OTEL_'))).toEqual([]);
 });
-  expect([without.status, without.stderr]).toEqual([78, expect.stringContaining('TLS_KEY_FILE')]);
-});
 
 test('what compose.yaml forgot would be found out', () => {
   const { status, stderr } = printConfig('catalog', { TLS_KEY_FILE: '' });
