@@ -30,10 +30,11 @@ export async function listChanges(on: Executor, request: ListChangesRequest): Pr
   const from = after?.at ?? text(request.since);
   const { rows } = await execute<Place>(
     on,
-    `SELECT CAST(at AS CHAR) AS at, saga_id AS sagaId, seq FROM saga_log
+    // In the order of the index (at, and the key); by its alias it would be sorted as text, all of it for each page.
+    `SELECT CAST(l.at AS CHAR) AS at, l.saga_id AS sagaId, l.seq FROM saga_log l
       WHERE at >= ? AND at <= UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND
       ${after === undefined ? '' : 'AND (at > ? OR saga_id > ? OR (saga_id = ? AND seq > ?))'}
-      ORDER BY at, saga_id, seq LIMIT ${limit}`,
+      ORDER BY l.at, l.saga_id, l.seq LIMIT ${limit}`,
     [
       from,
       Math.round(settle * 1e6),
