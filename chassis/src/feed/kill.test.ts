@@ -57,21 +57,24 @@ test('a follower that is killed again and again while many write misses nothing 
       await delay(20);
     }
   });
-  for (let n = 0; n < kills; n++) {
-    // On either side of a commit, or wherever it happens to be.
-    const where = ['before', '', 'after'][n % 3] as string;
-    const before = await count();
-    const child = victim(where);
-    const exit = once(child, 'exit');
-    if (where === '') {
-      await eventually(async () => (await count()) > before);
-      await delay(Math.random() * 100);
-      child.kill('SIGKILL');
+  try {
+    for (let n = 0; n < kills; n++) {
+      // On either side of a commit, or wherever it happens to be.
+      const where = ['before', '', 'after'][n % 3] as string;
+      const before = await count();
+      const child = victim(where);
+      const exit = once(child, 'exit');
+      if (where === '') {
+        await eventually(async () => (await count()) > before);
+        await delay(Math.random() * 100);
+        child.kill('SIGKILL');
+      }
+      expect((await exit)[1]).toBe('SIGKILL');
     }
-    expect((await exit)[1]).toBe('SIGKILL');
+  } finally {
+    writing = false;
+    await Promise.all(writers);
   }
-  writing = false;
-  await Promise.all(writers);
   victim();
   await eventually(async () => expect(await copies(copy.kysely)).toEqual(await things(source.kysely)));
   const { rows: heads } = await sql<{ head: string }>`SELECT head FROM feed_head`.execute(source.kysely);

@@ -14,14 +14,15 @@ export async function readPosition(on: Executor, feed: string): Promise<Position
     ON DUPLICATE KEY UPDATE feed = feed`,
     [feed],
   );
-  const { rows } = await execute<{ sequence: string; lag: string }>(
+  // LAG is a reserved word of MySQL.
+  const { rows } = await execute<{ sequence: string; behind: string }>(
     on,
-    `SELECT sequence, TIMESTAMPDIFF(MICROSECOND, current_at, UTC_TIMESTAMP(3)) AS lag
+    `SELECT sequence, TIMESTAMPDIFF(MICROSECOND, current_at, UTC_TIMESTAMP(3)) AS behind
     FROM feed_position WHERE feed = ?`,
     [feed],
   );
   const [row] = rows;
-  return { sequence: BigInt(row?.sequence ?? 0), lagSeconds: Number(row?.lag ?? 0) / 1e6 };
+  return { sequence: BigInt(row?.sequence ?? 0), lagSeconds: Number(row?.behind ?? 0) / 1e6 };
 }
 
 /** The sequence, locked until `tx` ends; undefined when somebody has deleted the row. */
