@@ -2,6 +2,7 @@ import { measureCall } from './call/measure-call.ts';
 import { measureCodec } from './edge/codec.ts';
 import { measureEdge } from './edge/measure-edge.ts';
 import { measureRouter } from './edge/router.ts';
+import { measureSaga } from './saga/measure-saga.ts';
 import { measureSystem } from './system/measure-system.ts';
 import { measureTracing } from './system/tracing-cost.ts';
 
@@ -13,6 +14,7 @@ const parts = {
   edge: measureEdge,
   call: measureCall,
   system: measureSystem,
+  saga: measureSaga,
   tracing: measureTracing,
 };
 const say = (text: string): void => void process.stdout.write(`${text}\n`);

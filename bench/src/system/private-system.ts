@@ -15,6 +15,10 @@ export interface PrivateSystem {
   /** Runs `make up` or `make down`; resolves to how long it took. */
   make(target: 'up' | 'down'): Promise<number>;
   pid(name: string): number;
+  /** Of all that it has started on this machine, by name. */
+  pids(): ReadonlyMap<string, number>;
+  /** `mysql://` URL of the database's administrator. */
+  databaseUrl(): string;
   /** Ends it and removes its data, once, however often it is asked to. */
   remove(): Promise<void>;
 }
@@ -58,6 +62,18 @@ export async function privateSystem(): Promise<PrivateSystem> {
       const record = new Records(folder).get(name);
       if (record === undefined) throw new Error(`${name} does not run`);
       return record.pid;
+    },
+    pids: () =>
+      new Map(
+        new Records(folder)
+          .all()
+          .filter(({ container }) => container === undefined)
+          .map(({ name, pid }) => [name, pid]),
+      ),
+    databaseUrl: () => {
+      const url = process.env['DATABASE_ADMIN_URL'] || new Records(folder).get('database')?.url;
+      if (url === undefined) throw new Error('the database does not run');
+      return url;
     },
     remove: () => (removal ??= remove()),
   };
