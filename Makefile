@@ -2,14 +2,14 @@
 # ETCD_PORT, ETCD_PEER_PORT, DATABASE_PORT; ETCD_URL and DATABASE_ADMIN_URL for servers that run already;
 # WEFT_FOLDER (.weft) for a second system beside the first.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs clean call fault load demo new-service test chaos prove polyrepo-check check generate build format docs bench images tools chart-check
+.PHONY: help up down status logs clean call fault load demo new-service test chaos prove polyrepo-check check generate build format docs bench images tools chart-check deploy-check breaking kind-up kind-down helm-install change release-version release-check scan publish-packages publish-images publish-chart
 
 WEFT := sh tools/bootstrap.sh
 # A program of node_modules, under the right Node.
 RUN := $(WEFT) exec
 
 help: ## lists what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## brings up everything, from a bare machine to a ready shop; run again, it restarts what changed; DOCKER=1: in containers
 	@$(WEFT) $(if $(DOCKER),compose-up,up)
@@ -101,3 +101,50 @@ chart-check: ## the chart: lint, unit tests, types, and an installation on a rea
 bench: ## measures: the edge, its router and codec, a call, the whole system, what tracing costs; one part: ONLY=edge
 	@$(WEFT) prepare
 	@$(RUN) node bench/dist/main.js $(ONLY)
+
+deploy-check: ## compose.yaml by docker compose, the workflows by actionlint
+	@sh tools/go/build.sh chart
+	@docker compose --file deploy/compose.yaml --profile '*' config --quiet
+	@$(or $(WEFT_TOOLS),.weft/tools/bin)/actionlint
+
+breaking: export AGAINST := $(or $(value AGAINST),origin/main)
+breaking: ## whether the contracts still serve who has those of another commit: AGAINST=origin/main
+	@sh tools/breaking.sh
+
+kind-up: ## a cluster by kind with the shop on it, from images built here to a real order
+	@sh tools/go/build.sh chart
+	@$(RUN) sh deploy/kind/up.sh
+
+kind-down: ## removes that cluster
+	@sh deploy/kind/down.sh
+
+helm-install: ## the chart on the cluster of KUBECONFIG: VALUES='a.yaml b.yaml' NAMESPACE=weft
+	@sh tools/go/build.sh chart
+	@sh deploy/kind/install.sh
+
+change: ## notes for the next version what a change means to users: patch, minor or major
+	@$(RUN) sh tools/release/changeset.sh
+
+release-version: ## the next version, everywhere, from the notes of `make change`
+	@$(RUN) sh tools/release/version.sh
+	@$(MAKE) --no-print-directory chart-check QUICK=1 WRITE=1
+
+release-check: export TAG := $(value TAG)
+release-check: ## whether a tag is that of the version here: TAG=v1.2.3
+	@$(RUN) sh tools/release/check.sh
+
+scan: ## known weaknesses of the images that `make images` left
+	@$(RUN) sh tools/release/scan.sh
+
+publish-packages: ## the packages, to npm, with their provenance where the machine can sign it
+	@$(WEFT) prepare
+	@$(RUN) sh tools/release/changeset.sh publish --no-git-tag
+
+publish-images: export REPOSITORY := $(value REPOSITORY)
+publish-images: ## the images, with SBOM and provenance: REPOSITORY=host/path
+	@$(RUN) sh tools/release/publish-images.sh
+
+publish-chart: export CHARTS := $(value CHARTS)
+publish-chart: ## the chart: CHARTS=oci://host/path
+	@sh tools/go/build.sh chart
+	@sh tools/release/publish-chart.sh
