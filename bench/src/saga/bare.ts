@@ -92,7 +92,7 @@ export class BareDatabase {
 
   async remove(): Promise<void> {
     await Promise.all(
-      [...this.#pools.values()].map((pool) => new Promise<void>((resolve) => void pool.end(() => resolve()))),
+      [...this.#pools.values()].map((pool) => new Promise<void>((resolve) => pool.end(() => resolve()))),
     );
     for (const service of services) await this.#admin.run(`DROP DATABASE IF EXISTS ${copyOf(service)}`);
   }

@@ -1,3 +1,4 @@
+import { executeBatch } from '@weft/chassis/data/statement';
 import { bytesToUuid, uuidToBytes } from '@weft/chassis/data/uuid';
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Offer, OrderedItem } from './quote.ts';
@@ -29,7 +30,7 @@ export async function hold(
   items: readonly OrderedItem[],
 ): Promise<boolean> {
   const saga = uuidToBytes(sagaId);
-  await tx
+  const reserve = tx
     .insertInto('reservation')
     .values(
       items.map((item) => ({
@@ -38,16 +39,12 @@ export async function hold(
         quantity: item.quantity,
       })),
     )
-    .execute();
-  const held = await moveHeld(
-    tx,
-    saga,
-    sql`available = available - quantity, reserved = reserved + quantity`,
-    {
-      enough: sql`available >= quantity`,
-    },
-  );
-  return held === items.length;
+    .compile();
+  const move = moving(saga, sql`available = available - quantity, reserved = reserved + quantity`, {
+    enough: sql`available >= quantity`,
+  }).compile(tx);
+  const { numAffectedRows } = await executeBatch(tx, [reserve, move]);
+  return Number(numAffectedRows) === items.length;
 }
 
 /** Makes the pieces that an order holds available again. */
@@ -75,8 +72,9 @@ export async function sell(tx: Transaction<Tables>, sagaId: string): Promise<voi
   requireAll(sagaId, moved, numUpdatedRows);
 }
 
-function unhold(tx: Transaction<Tables>, saga: Buffer, change: Fragment): Promise<number> {
-  return moveHeld(tx, saga, change, { enough: sql`reserved >= quantity` });
+async function unhold(tx: Transaction<Tables>, saga: Buffer, change: Fragment): Promise<number> {
+  const { numAffectedRows } = await moving(saga, change, { enough: sql`reserved >= quantity` }).execute(tx);
+  return Number(numAffectedRows);
 }
 
 function requireAll(sagaId: string, moved: number, held: bigint): void {
@@ -91,16 +89,8 @@ type Fragment = ReturnType<typeof sql>;
  * the order of the products, and the keys keep it from scanning: all orders lock their stock in the same
  * order, and no other, so none waits in a circle.
  */
-async function moveHeld(
-  tx: Transaction<Tables>,
-  saga: Buffer,
-  change: Fragment,
-  { enough }: { readonly enough: Fragment },
-): Promise<number> {
-  const result = await sql`
+function moving(saga: Buffer, change: Fragment, { enough }: { readonly enough: Fragment }): Fragment {
+  return sql`
     UPDATE reservation FORCE INDEX (PRIMARY) STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.product_id = reservation.product_id
-    SET ${change} WHERE reservation.saga_id = ${saga} AND reservation.state = 'HELD' AND ${enough}`.execute(
-    tx,
-  );
-  return Number(result.numAffectedRows);
+    SET ${change} WHERE reservation.saga_id = ${saga} AND reservation.state = 'HELD' AND ${enough}`;
 }
