@@ -10,7 +10,7 @@ import type { Mesh } from './mesh.ts';
 import { RealServers } from './real-servers.test.support.ts';
 
 const methods = {
-  read: { hedgeAfterMs: 30, timeoutMs: 3_000 },
+  read: { hedgeAfterMs: 30, timeoutMs: 20_000 },
   /** So late that two callers are never short of budget, also where a busy machine makes each call late. */
   later: { hedgeAfterMs: 250, timeoutMs: 10_000 },
   plain: { idempotent: true, timeoutMs: 1_500 },
@@ -155,12 +155,14 @@ test('a hedge never outlives the deadline, and a call that its caller leaves end
   await expect(client(definition, mesh).read({}, { timeoutMs: 20 })).rejects.toMatchObject({
     code: 'DEADLINE_EXCEEDED',
   });
-  expect(total(got)).toBe(1);
+  // None, where the machine was so busy that it did not even leave in time.
+  const before = total(got);
+  expect(before).toBeLessThanOrEqual(1);
   const left = new AbortController();
   const call = client(definition, mesh).read({}, { signal: left.signal });
   call.catch(() => undefined);
-  await eventually(() => total(got) === 3);
+  await eventually(() => total(got) === before + 2);
   left.abort();
   await expect(call).rejects.toMatchObject({ code: 'CANCELLED' });
-  await eventually(() => gone === 3);
+  await eventually(() => gone === before + 2);
 });

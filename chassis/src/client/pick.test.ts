@@ -136,6 +136,26 @@ test('a zone that has lost instances keeps 1.4 times its healthy part', () => {
   expect((kept['c'] ?? 0) + (kept['d'] ?? 0)).toBe(0);
 });
 
+test('what a zone has lost is counted by weight', () => {
+  const others = [zoned('c', far), zoned('d', far)];
+  const keptOf = (lost: number, left: number) => {
+    const own = [zoned('a', near, { weight: left }), zoned('b', near, { weight: lost, ready: false })];
+    return (shares([...own, ...others], { zone: near })['a'] ?? 0) / 10_000;
+  };
+  expect(keptOf(3, 1)).toBeCloseTo(0.35, 1);
+  expect(keptOf(1, 3)).toBe(1);
+});
+
+test('in panic the own zone counts its unfit instances too, and keeps its calls', () => {
+  const unfit = { ejected: true };
+  const others = [zoned('b', far, unfit), zoned('c', far, unfit)];
+  expect(shares([zoned('a', near, unfit), ...others], { zone: near })).toEqual({ a: 10_000 });
+  expect(shares([zoned('a', near), ...others], { zone: near })).toEqual({ a: 10_000 });
+  // No panic: the only one of the zone is unfit, the others are not.
+  const fit = [zoned('b', far), zoned('c', far)];
+  expect(shares([zoned('a', near, unfit), ...fit], { zone: near })['a']).toBeUndefined();
+});
+
 test('a zone without a fit instance is left, and one whose only instance is new is not crushed', () => {
   expect(shares([zoned('a', near, { ready: false }), zoned('b', far)], { zone: near })).toEqual({
     b: 10_000,

@@ -86,6 +86,20 @@ test('a pool publishes its attempts, retries, ejections and instances, from 0 on
   await mesh.close();
 });
 
+test('picks are counted by zone', async () => {
+  const answer = { message: Buffer.of(), headers: new Metadata(), trailers: new Metadata() };
+  const behaviour = { unary: async () => answer };
+  const zones = { a: 'here', b: 'there' };
+  const played = playMesh(contract, { a: behaviour, b: behaviour }, { zone: 'here', zones });
+  const { mesh } = played;
+  const call = () => mesh.unary('/test.Echo/write', Buffer.of());
+  for (let i = 0; i < 3; i += 1) await call();
+  played.setReady('a', false);
+  for (let i = 0; i < 2; i += 1) await call();
+  expect((await scrape())['picks']).toEqual({ own: 3, other: 2 });
+  await mesh.close();
+});
+
 test('hedges are counted, and those that won', async () => {
   const answers = [Promise.withResolvers<UnaryResult>(), Promise.withResolvers<UnaryResult>()];
   const asked = [0, 0];

@@ -140,6 +140,29 @@ test('a transaction whose caller is gone before COMMIT leaves nothing behind, an
   expect(await idOf()).toEqual(before);
 });
 
+test('a storm of calls that are given up ends no other query, and leaves no connection behind', async () => {
+  const busy = openDatabase(url, { connections: 4, acquireTimeoutMs: 20_000, statementTimeoutMs: 20_000 });
+  const connections = async () => {
+    const sql = 'SELECT COUNT(*) AS number FROM information_schema.PROCESSLIST';
+    return Number((await execute<{ number: string }>(observer.kysely, sql)).rows[0]?.number);
+  };
+  const before = await connections();
+  for (let round = 0; round < 5; round += 1) {
+    const givenUp = Array.from({ length: 4 }, () =>
+      inCall(() => execute(busy.kysely, 'SELECT SLEEP(30), 5')),
+    );
+    await eventually(async () => (await running('SLEEP(30), 5')) === 4);
+    // They wait for the connections that are about to go.
+    const others = Array.from({ length: 20 }, () => execute(busy.kysely, 'SELECT SLEEP(0.01), 6'));
+    for (const { leave } of givenUp) leave();
+    for (const { result } of givenUp) await expect(result).resolves.toMatchObject({ code: 'CANCELLED' });
+    for (const { rows } of await Promise.all(others)) expect(rows).toHaveLength(1);
+  }
+  await eventually(async () => (await running('SLEEP(30), 5')) === 0);
+  await busy.close();
+  await eventually(async () => expect(await connections()).toBeLessThanOrEqual(before));
+});
+
 test('a connection with the same number from another port is left alone', async () => {
   const killer = new Killer(url);
   const sleep = (query: string) =>

@@ -7,21 +7,25 @@ import { echoDefinition } from './echo.ts';
 /** A whole service, run from its environment like any other: for tests that end processes. */
 await runService({
   name: 'echo',
-  build: ({ instanceId }) => ({
-    services: [
-      implement(echoDefinition(echoService, echoMethods), {
-        who: async () => instanceId,
-        slow: async (ms) => {
-          await delay(Number(ms));
-          return instanceId;
-        },
-        async *ticks(_, { signal }) {
-          for (let i = 0; !signal.aborted; i += 1) {
-            yield i;
-            await delay(10);
-          }
-        },
-      }),
-    ],
-  }),
+  build: ({ instanceId }) => {
+    const slow = async (ms: unknown) => {
+      await delay(Number(ms));
+      return instanceId;
+    };
+    return {
+      services: [
+        implement(echoDefinition(echoService, echoMethods), {
+          who: async () => instanceId,
+          slow,
+          slowRead: slow,
+          async *ticks(_, { signal }) {
+            for (let i = 0; !signal.aborted; i += 1) {
+              yield i;
+              await delay(10);
+            }
+          },
+        }),
+      ],
+    };
+  },
 });
