@@ -112,10 +112,11 @@ breaking: ## whether the contracts still serve who has those of another commit: 
 	@sh tools/breaking.sh
 
 kind-up: ## a cluster by kind with the shop on it, from images built here to a real order
-	@sh tools/go/build.sh chart
+	@sh tools/go/build.sh chart kind
 	@$(RUN) sh deploy/kind/up.sh
 
 kind-down: ## removes that cluster
+	@sh tools/go/build.sh kind
 	@sh deploy/kind/down.sh
 
 helm-install: ## the chart on the cluster of KUBECONFIG: VALUES='a.yaml b.yaml' NAMESPACE=weft

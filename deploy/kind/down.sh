@@ -1,6 +1,6 @@
 #!/bin/sh
 # Removes the cluster of `make kind-up`, with all that is in it.
 set -eu
+cd "$(dirname "$0")/../.."
 cluster=${KIND_CLUSTER:-weft}
-command -v kind >/dev/null || { echo 'kind is missing' >&2; exit 1; }
-kind delete cluster --name "$cluster"
+"${WEFT_TOOLS:-$PWD/.weft/tools/bin}/kind" delete cluster --name "$cluster"

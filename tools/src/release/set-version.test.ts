@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { root } from '../paths.ts';
 
-const versioned = ['docker-bake.hcl', 'deploy/compose.yaml', 'deploy/helm/weft/Chart.yaml', 'deploy/docker'];
+const template = 'tools/templates/service/services/workshop';
+const versioned = [
+  'docker-bake.hcl',
+  'deploy/compose.yaml',
+  'deploy/helm/weft/Chart.yaml',
+  'deploy/docker',
+  template,
+];
 const dockerfiles = [
   'edge/Dockerfile',
   ...readdirSync(join(root, 'services')).map((name) => `services/${name}/Dockerfile`),
@@ -27,6 +34,11 @@ test('a new version is said by every image, the chart and compose.yaml', () => {
       encoding: 'utf8',
     });
     expect([status, stderr]).toEqual([0, '']);
+    const said = ['Dockerfile', 'package.json'].map((file) =>
+      readFileSync(join(folder, template, file), 'utf8'),
+    );
+    for (const text of said) expect([text.includes(before), text.includes('77.8.9')]).toEqual([false, true]);
+    rmSync(join(folder, template), { recursive: true });
     const all = readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((path) => statSync(join(folder, path)).isFile() && !/package\.json$|\.sh$/.test(path))
       .map((path) => [path, readFileSync(join(folder, path), 'utf8')] as const);
