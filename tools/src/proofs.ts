@@ -104,6 +104,11 @@ export const proofs: readonly Proof[] = [
     test: 'certificates and then',
     env: rotation,
   },
+  {
+    name: 'overload: three times the capacity for a minute',
+    file: 'chassis/src/server/overload.test.ts',
+    env: full,
+  },
   { name: 'rolling restart: 20,000 requests', file: 'e2e/src/rolling-restart.test.ts', env: full },
   {
     name: 'saga: 5,000 schedules on a real database',

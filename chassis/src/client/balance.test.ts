@@ -81,12 +81,17 @@ async function shares({ mesh }: ToldMesh, replicas: readonly Replica[], count: n
   return { of: got.map((calls) => calls / count), failures };
 }
 
+/** A machine that pauses a server makes it slow for a while, which shares tell: measured again then. */
+const undisturbed = (measure: () => Promise<void>) => eventually(measure, 40_000);
+
 test('three equal replicas get within 10% of each other', async () => {
   const replicas = await Promise.all([replica(), replica(), replica()]);
   const mesh = await meshOf(replicas);
   await shares(mesh, replicas, 300);
-  const { of } = await shares(mesh, replicas, 5_000, 32);
-  expect((Math.max(...of) - Math.min(...of)) * 3).toBeLessThan(0.1);
+  await undisturbed(async () => {
+    const { of } = await shares(mesh, replicas, 4_000, 32);
+    expect((Math.max(...of) - Math.min(...of)) * 3).toBeLessThan(0.1);
+  });
 }, 60_000);
 
 test('one that is 200 ms slower gets at most 10%, from the first call on', async () => {
@@ -115,8 +120,10 @@ test('a newcomer gets a tenth at first, half after 5 s, and its share after 10 s
   const ageS = (seconds: number) => new Date(Date.now() - seconds * 1_000).toISOString();
   const told = await meshOf([{ ...replicas[0], startedAt: old }]);
   const due = (seconds: number) => Math.min(1, Math.max(0.1, seconds / 10));
-  for (const seconds of [0, 5, 10]) {
-    const newcomer = { ...replicas[1], id: `after-${seconds}`, startedAt: ageS(seconds) };
+  let newcomers = 0;
+  const measure = async (seconds: number): Promise<void> => {
+    newcomers += 1;
+    const newcomer = { ...replicas[1], id: `${newcomers}`, startedAt: ageS(seconds) };
     const toldAt = performance.now();
     told.tell([{ ...replicas[0], startedAt: old }, newcomer]);
     await settled(told);
@@ -125,7 +132,8 @@ test('a newcomer gets a tenth at first, half after 5 s, and its share after 10 s
     // Against one that is warm.
     expect(part).toBeGreaterThan(from / (1 + from) - 0.15);
     expect(part).toBeLessThan(to / (1 + to) + 0.15);
-  }
+  };
+  for (const seconds of [0, 5, 10]) await undisturbed(() => measure(seconds));
   // Where all are new, none is: a client that has just started, or a list without dates.
   const allNew = await meshOf(replicas.map(({ address }) => ({ address, startedAt: ageS(0) })));
   expect((await shares(allNew, replicas, 800)).of[1]).toBeGreaterThan(0.4);
