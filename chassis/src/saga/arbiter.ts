@@ -164,7 +164,7 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
    * may be more. One that another instance or a decision has locked is passed over.
    */
   async sweep(): Promise<boolean> {
-    const due = await dueSagas(this.#parts.database.kysely, this.#graph.name, sweepLimit);
+    const due = await dueSagas(this.#parts.database.kysely, this.#graph.name, this.#deadlineMs, sweepLimit);
     let aborted = 0;
     for (const sagaId of due)
       try {

@@ -103,3 +103,11 @@ test('a step that is parked is dropped when it expires', async () => {
   await eventually(async () => (await rows()).length === 0);
   expect(shop.sent.length).toBe(sent);
 });
+
+test('a pending saga does not wait for a clock that was set back', async () => {
+  await open({ [methods.reserve.path]: { error: new ServiceError('UNAVAILABLE', 'DOWN', 'down') } });
+  const id = await shop.order(await shop.buyer(5), 3);
+  const later = 'UPDATE saga SET deadline_at = deadline_at + INTERVAL ? SECOND WHERE saga_id = ?';
+  await execute(databases.office.kysely, later, [3_600, uuidToBytes(id)]);
+  await eventually(async () => (await shop.status(id)) === 'REJECTED DEADLINE_EXCEEDED');
+});

@@ -109,6 +109,12 @@ export async function insertMessages(
   return rows;
 }
 
+/**
+ * What may be tried now. A pending row waits for 30 s at most (the longest pause), so one that waits for longer was
+ * written before the database's clock was set back, and would wait for as long as that was.
+ */
+const due = `(next_at <= UTC_TIMESTAMP(3) OR (state = 'pending' AND next_at > UTC_TIMESTAMP(3) + INTERVAL 60 SECOND))`;
+
 /** Takes back a message that was not delivered yet. One that is on its way arrives all the same. */
 export async function takeBack(tx: Executor, sagaId: string, path: string): Promise<void> {
   await defer(tx, [
@@ -161,7 +167,7 @@ async function lockDue(
     `SELECT msg_id AS msgId, saga_id AS sagaId, target, method, kind, state, payload, traceparent, tracestate,
       epoch + 1 AS epoch, attempts, TIMESTAMPDIFF(MICROSECOND, created_at, UTC_TIMESTAMP(3)) AS ageUs,
       COALESCE(expires_at <= UTC_TIMESTAMP(3), 0) AS expired, last_code = ? AS redriven
-      FROM saga_outbox WHERE target = ? AND state = ? AND next_at <= UTC_TIMESTAMP(3)
+      FROM saga_outbox WHERE target = ? AND state = ? AND ${due}
       LIMIT ${Math.trunc(limit)} FOR UPDATE SKIP LOCKED`,
     [redrivenCode, target, state],
   );
@@ -172,7 +178,7 @@ async function lockDue(
 export async function dueTargets(on: Executor, targets: readonly string[]): Promise<string[]> {
   if (targets.length === 0) return [];
   const one = `SELECT ? AS target FROM DUAL WHERE EXISTS (SELECT 1 FROM saga_outbox
-    WHERE target = ? AND state IN ('pending', 'parked') AND next_at <= UTC_TIMESTAMP(3))`;
+    WHERE target = ? AND state IN ('pending', 'parked') AND ${due})`;
   const { rows } = await execute<{ target: string }>(
     on,
     targets.map(() => one).join(' UNION ALL '),

@@ -109,7 +109,8 @@ export class Participant<DB> {
         step: path,
         path,
         header,
-        hashOfRequest: hashOf(method, request),
+        // When it was decided is not what is asked: decided again, after a backup, it is the same message.
+        hashOfRequest: hashOf(method, { ...request, saga: writeHeader({ ...header, deadlineMs: 0 }) }),
         effect: async (tx) => {
           await effect(tx, request, header);
           return { messages: [] };

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test, jest } from '@jest/global
 import { execute } from '../data/statement.ts';
 import { bytesToUuid } from '../data/uuid.ts';
 import { ServiceError } from '../errors.ts';
-import { claim, deleteDelivered, recordFailure } from './outbox.ts';
+import { claim, deleteDelivered, dueTargets, recordFailure } from './outbox.ts';
 import { methods } from './toy-contract.test.support.ts';
 import { lapse, toyDatabases, undelivered, type ToyDatabases } from './toy-databases.test.support.ts';
 import { eventually } from '../testing/eventually.ts';
@@ -57,6 +57,23 @@ test('a row is nobody else’s while its lease lasts', async () => {
   await lapse(databases);
   const both = await Promise.all([claimed(), claimed()]);
   expect(both.flat()).toHaveLength(1);
+});
+
+test('a row does not wait for a clock that was set back, but for as long as a pause may be', async () => {
+  await open();
+  await shop.order(await shop.buyer(1), 1);
+  const { office } = databases;
+  const claimed = () => office.transaction((tx) => claim(tx, 'toy.Store', 64));
+  const dueIn = (seconds: number) =>
+    execute(office.kysely, 'UPDATE saga_outbox SET next_at = UTC_TIMESTAMP(3) + INTERVAL ? SECOND', [
+      seconds,
+    ]);
+  await dueIn(30);
+  expect(await claimed()).toEqual([]);
+  expect(await dueTargets(office.kysely, ['toy.Store'])).toEqual([]);
+  await dueIn(3_600);
+  expect(await dueTargets(office.kysely, ['toy.Store'])).toEqual(['toy.Store']);
+  expect(await claimed()).toHaveLength(1);
 });
 
 test('a relay that slept past its lease can neither delete nor put off the row of the next one', async () => {

@@ -2,6 +2,9 @@ import { defer, execute, type Executor } from '../data/statement.ts';
 import { bytesToUuid, uuidToBytes } from '../data/uuid.ts';
 import { logTailColumns, parseTime, type LogTail } from './log.ts';
 
+/** A clock that is set back by less is waited for. */
+const clockSlackSeconds = 10;
+
 export type Decided = 'COMMITTED' | 'ABORTED';
 export type SagaState = 'PENDING' | Decided;
 
@@ -79,13 +82,21 @@ export async function readDecision(
   return rows[0]?.state;
 }
 
-/** Pending sagas whose deadline has passed by the database's clock, the oldest first. */
-export async function dueSagas(on: Executor, name: string, limit: number): Promise<string[]> {
+/**
+ * Pending sagas whose deadline has passed by the database's clock, the oldest first; also those whose deadline is
+ * further away than it ever was, since the clock was set back.
+ */
+export async function dueSagas(
+  on: Executor,
+  name: string,
+  deadlineMs: number,
+  limit: number,
+): Promise<string[]> {
   const { rows } = await execute<{ id: Buffer }>(
     on,
-    `SELECT saga_id AS id FROM saga WHERE name = ? AND state = 'PENDING' AND deadline_at <= UTC_TIMESTAMP(3)
-      ORDER BY deadline_at LIMIT ${limit}`,
-    [name],
+    `SELECT saga_id AS id FROM saga WHERE name = ? AND state = 'PENDING' AND (deadline_at <= UTC_TIMESTAMP(3)
+      OR deadline_at > UTC_TIMESTAMP(3) + INTERVAL ? SECOND) ORDER BY deadline_at LIMIT ${limit}`,
+    [name, Math.ceil(deadlineMs / 1000) + clockSlackSeconds],
   );
   return rows.map(({ id }) => bytesToUuid(id));
 }

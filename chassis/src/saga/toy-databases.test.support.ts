@@ -53,9 +53,11 @@ export async function toyDatabases(): Promise<ToyDatabases> {
 
 /** Databases that {@link toyDatabases} has made, from another process. */
 export function openToyDatabases(urls: ToyDatabases['urls']): ToyDatabases {
-  const office = openDatabase<Office>(urls[0]);
-  const store = openDatabase<Store>(urls[1]);
-  const bank = openDatabase<Bank>(urls[2]);
+  // Tests send more at once than any relay does, and some have nobody who sends it again.
+  const patient = { acquireTimeoutMs: 20_000 };
+  const office = openDatabase<Office>(urls[0], patient);
+  const store = openDatabase<Store>(urls[1], patient);
+  const bank = openDatabase<Bank>(urls[2], patient);
   return {
     urls,
     office,

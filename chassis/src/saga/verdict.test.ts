@@ -44,15 +44,18 @@ test('a message that must not exist is parked at once; a parked decision is trie
   expect(judge({ ...row, kind: 'undo', state: 'parked' }, error('UNAVAILABLE'), 0.5).delayMs).toBe(300_000);
 });
 
-test('a must that fails by itself is parked after ten attempts; while its target is away it is not', () => {
-  const must = { ...row, kind: 'must', attempts: 9, ageMs: 1e9 } as const;
-  for (const failure of [error('INTERNAL'), error('FAILED_PRECONDITION'), new TypeError('bug')]) {
-    expect(judge({ ...must, attempts: 8 }, failure, 0.5).state).toBe('pending');
-    expect(judge(must, failure, 0.5)).toEqual({ state: 'parked', delayMs: 300_000 });
-  }
-  expect(judge(must, error('UNAVAILABLE'), 0.5).state).toBe('pending');
-});
+test.each(['undo', 'final', 'must'] as const)(
+  'a message with a decision (%s) that fails by itself is parked after ten attempts, not while its target is away',
+  (kind) => {
+    const message = { ...row, kind, attempts: 9, ageMs: 1e9 };
+    for (const failure of [error('INTERNAL'), error('FAILED_PRECONDITION'), new TypeError('bug')]) {
+      expect(judge({ ...message, attempts: 8 }, failure, 0.5).state).toBe('pending');
+      expect(judge(message, failure, 0.5)).toEqual({ state: 'parked', delayMs: 300_000 });
+    }
+    expect(judge(message, error('UNAVAILABLE'), 0.5).state).toBe('pending');
+  },
+);
 
-test('an error that is none of ours is tried again for ever', () => {
+test('a step that fails by itself is tried again until it expires', () => {
   expect(judge({ ...row, attempts: 1_000, ageMs: 1e9 }, new TypeError('bug'), 0.5).state).toBe('pending');
 });

@@ -30,7 +30,7 @@ export function isTargetFailure(error: unknown): boolean {
  * What follows from a failed attempt: the next one after 100 ms × 2ⁿ with full jitter, 30 s at most, or
  * when the server asks for it (google.rpc.RetryInfo); or the message is parked as poison. A parked undo, final or
  * must is still tried every 5 minutes; a parked step waits for a person until it expires, and the deadline aborts
- * its saga. A must has no one else to end it, so any error of its own parks it after ten attempts.
+ * its saga. What carries a decision has no one else to end it, so any error of its own parks it after ten attempts.
  *
  * @param row `attempts` does not count this one.
  * @param random In [0, 1).
@@ -53,7 +53,7 @@ function isPoison(
   const code = codeOf(error);
   if (error instanceof ServiceError && hopeless.includes(error.reason)) return true;
   if (code === 'INVALID_ARGUMENT') return attempts + 1 >= poisonAttempts;
-  if (kind === 'must' && !perhapsRollout.includes(code) && !isTargetFailure(error))
+  if (kind !== 'step' && !perhapsRollout.includes(code) && !isTargetFailure(error))
     return attempts + 1 >= rolloutAttempts;
   return perhapsRollout.includes(code) && attempts + 1 >= rolloutAttempts && ageMs >= rolloutMs;
 }
