@@ -45,9 +45,18 @@ export class Rest {
     return expectOk(await this.post(`/v1/products/${product.id}:adjustStock`, { delta: pieces }, adminToken));
   }
 
+  /** Places an order, once: asks again under the same key when the shop is too busy or away to answer. */
   async order(token: string, productId: string, quantity: number, extra: object = {}): Promise<Json> {
     const body = { items: [{ productId, quantity }], ...extra };
-    return expectOk(await this.post('/v1/orders', body, token));
+    const key = { 'idempotency-key': randomUUID() };
+    const busy = ({ status }: Answer) => status === 429 || status === 503;
+    return expectOk(
+      await until(
+        () => this.post('/v1/orders', body, token, key),
+        (answer) => !busy(answer),
+        20_000,
+      ),
+    );
   }
 
   async stock(productId: string): Promise<{ available: number; reserved: number }> {

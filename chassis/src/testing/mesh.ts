@@ -191,7 +191,8 @@ export async function startTestMesh(): Promise<TestMesh> {
       settings: TestServiceSettings = {},
     ): Promise<TestService<DB>> {
       const databaseUrl = settings.databaseUrl ?? (await testDatabase());
-      const database = openDatabase<DB>(databaseUrl);
+      // Tests ask for more at once than a service admits, and nobody asks again.
+      const database = openDatabase<DB>(databaseUrl, { acquireTimeoutMs: 20_000 });
       await migrate(database, options.migrations);
       const stop = await serve(
         options,
