@@ -4,7 +4,15 @@ import { expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { root } from '../paths.ts';
 import { readManifest } from '../polyrepo/packages.ts';
-import { withImage, withLintRule, withReference, withRelease, withWorkload } from './registration.ts';
+import {
+  withContainer,
+  withImage,
+  withLintRule,
+  withReference,
+  withRelease,
+  withScrape,
+  withWorkload,
+} from './registration.ts';
 
 const text = (path: string) => readFileSync(join(root, path), 'utf8');
 
@@ -51,11 +59,33 @@ test('the new service has an image, and a place in the chart where the edge may 
   expect(services['edge']?.calls).toContain('tryout');
 });
 
+test('the new service runs in a container as the others do, and so does one after it', () => {
+  const twice = withContainer(withContainer(text('deploy/compose.yaml'), 'tryout'), 'rehearsal');
+  const { services, volumes } = parse(twice, { merge: true }) as {
+    services: Record<string, { image: string; volumes: string[]; depends_on: object; environment: object }>;
+    volumes: object;
+  };
+  for (const name of ['tryout', 'rehearsal']) {
+    expect(JSON.stringify(services[name])).toBe(
+      JSON.stringify(services['ordering']).replaceAll('ordering', name),
+    );
+    expect(services['secrets']?.volumes).toContain(`${name}-tls:/secrets/weft-${name}-tls`);
+    expect(services['edge']?.depends_on).toHaveProperty(name);
+    expect(volumes).toHaveProperty(`${name}-tls`);
+  }
+  const scraped = withScrape(text('deploy/compose/prometheus.yaml'), 'tryout');
+  expect(scraped).toContain(
+    '- job_name: tryout\n    dns_sd_configs: [{ names: [tryout], type: A, port: 9090',
+  );
+});
+
 test('a file that no longer lists services as it did is refused, rather than left as it is', () => {
   expect(() => withWorkload('nothing', 'tryout')).toThrow('nothing is listed');
   expect(() => withReference('nothing', 'tryout')).toThrow('nothing is listed');
   expect(() => withImage('nothing', 'tryout')).toThrow('nothing is listed');
   expect(() => withRelease('nothing', 'tryout')).toThrow('lists no edge');
+  expect(() => withContainer('nothing', 'tryout')).toThrow('nothing runs before the edge');
+  expect(() => withScrape('nothing', 'tryout')).toThrow('nothing is listed');
   expect(() => withLintRule('nothing', 'tryout', 'attempt')).toThrow('names no services');
 });
 

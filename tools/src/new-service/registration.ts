@@ -9,6 +9,8 @@ export const registrations: Readonly<Record<string, Change>> = {
   'proto/shop/identity/v1/session.proto': withRevocations,
   'docker-bake.hcl': withImage,
   'deploy/helm/weft/values.yaml': withRelease,
+  'deploy/compose.yaml': withContainer,
+  'deploy/compose/prometheus.yaml': withScrape,
 };
 
 /** The root's `tsc -b` builds it. */
@@ -65,6 +67,28 @@ export function withRelease(text: string, service: string): string {
   if (!edge.test(text)) throw new Error('values.yaml lists no edge as it used to');
   const own = `  ${service}:\n    kind: grpc\n    calls: [identity]\n    database: true\n`;
   return text.replace(edge, (found) => `${own}${found}, ${service}`);
+}
+
+/** `make up DOCKER=1` runs it, with a volume for its identity; the edge waits for it. */
+export function withContainer(text: string, service: string): string {
+  const like = /^ {2}(\w+):\n(?: {4}.*\n)+\n(?= {2}edge:\n)/m.exec(text);
+  const [block, name] = like ?? [];
+  if (block === undefined || name === undefined)
+    throw new Error('nothing runs before the edge in compose.yaml');
+  const renamed = (found: string) => found.replaceAll(name, service);
+  const lines = [`      - ${name}-tls:/secrets/weft-${name}-tls\n`, `  ${name}-tls:\n`];
+  const waits = `      ${name}: { condition: service_healthy }\n`;
+  return [block, ...lines, waits].reduce((changed, part) => {
+    if (!changed.includes(part)) throw new Error(`compose.yaml has no ${part.trim()}`);
+    return changed.replace(part, part + renamed(part));
+  }, text);
+}
+
+/** Its metrics are read in the containers' system too. */
+export function withScrape(text: string, service: string): string {
+  return insertAfterLast(text, /^ {2}- job_name: (?!edge)\w+\n.*\n/gm, (lines) =>
+    lines.replace(/(job_name: |names: \[)\w+/g, `$1${service}`),
+  );
 }
 
 function insertAfterLast(text: string, lines: RegExp, line: (like: string) => string): string {

@@ -5,7 +5,7 @@ import type { Package } from './packages.ts';
 
 /** Ours quotes with ', what is generated with "; an import of a contract, in a text, has no `from`. */
 const sources = [
-  /\b(?:from|import|import\(|resolve\(|require\()\s*'((?:@[\w.-]+\/)?[a-z][\w.-]*)/g,
+  /\b(?:from|import|import\(|\.resolve\(|require\()\s*'((?:@[\w.-]+\/)?[a-z][\w.-]*)/g,
   /\bfrom "((?:@[\w.-]+\/)?[a-z][\w.-]*)/g,
 ];
 

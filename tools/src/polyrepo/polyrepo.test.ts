@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +34,16 @@ test.each(all.map((each) => [each.path, each] as const))(
     expect(each.manifest.files).toBeDefined();
   },
 );
+
+test('what is published says its license and for which Node it is', () => {
+  const published = all.filter(({ manifest }) => manifest.private !== true);
+  expect(published.map(({ path }) => path)).toEqual(['proto', 'chassis', 'edge']);
+  const license = readFileSync(join(root, 'LICENSE'), 'utf8');
+  for (const { path, manifest } of published) {
+    expect([path, manifest.license, manifest.engines]).toEqual([path, 'Apache-2.0', { node: '>=24' }]);
+    expect(readFileSync(join(root, path, 'LICENSE'), 'utf8')).toBe(license);
+  }
+});
 
 test('an import that is not declared is found out, and so is one that only tests may have', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'weft-imports-'));
