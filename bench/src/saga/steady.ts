@@ -40,8 +40,8 @@ async function run(system: PrivateSystem, market: Market, admin: Admin, seconds:
     watched.push(performance.now() - due);
   });
   const used = usageSince(system, before);
-  await admin.decided(30_000);
-  await admin.delivered(30_000);
+  await admin.decided(60_000);
+  await admin.delivered(60_000);
   client.close();
   const orders = await admin.rows<{ id: string; status: string; at: Date }>(
     `SELECT LOWER(HEX(id)) AS id, status, updated_at AS at FROM ${databaseOf('ordering')}.orders
