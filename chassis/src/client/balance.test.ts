@@ -193,6 +193,18 @@ test('one that says NOT_SERVING gets nothing at once, and is called again when i
   expect((await shares(told, replicas, 300)).of).toEqual([1, 0]);
 }, 60_000);
 
+test('there is one watch of health for each connection, however often instances come and go', async () => {
+  const one = await replica();
+  const told = await meshOf([one]);
+  for (let i = 0; i < 20; i += 1) {
+    told.tell([{ address: one.address, id: `${i}` }]);
+    await settled(told);
+  }
+  await eventually(() => expect(one.server.inFlight).toBe(1));
+  told.tell([]);
+  await eventually(() => expect(one.server.inFlight).toBe(0));
+});
+
 test('a watch of health keeps no server from draining', async () => {
   const one = await replica();
   await meshOf([one]);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeAll, expect, test } from '@jest/globals';
-import type { CallContext } from '../call-context.ts';
+import { runInCall, type CallContext } from '../call-context.ts';
 import type { ServiceError } from '../errors.ts';
 import { implement } from '../server/implement.ts';
 import { echoContract, echoDefinition } from '../testing/echo.ts';
@@ -67,6 +67,38 @@ test('a deadline shrinks on each hop', async () => {
   expect(two).toBeLessThan(one);
   expect(three).toBeLessThan(two);
   expect(three).toBeGreaterThan(0);
+});
+
+test('a stream ends with the deadline of the call that it is made for, at its server too', async () => {
+  const streams = { ticks: { responseStream: true } } as const;
+  const definition = echoDefinition('test.Ticker', streams);
+  const contract = echoContract('test.Ticker', streams);
+  const told: { left: number; ended: boolean }[] = [];
+  const ticks = async function* (_: unknown, { deadlineMs = Infinity, signal }: CallContext) {
+    const own = { left: deadlineMs - Date.now(), ended: false };
+    told.push(own);
+    yield 'begun';
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    own.ended = true;
+  };
+  const mesh = await servers.mesh(contract, [
+    await servers.serve(contract, [implement(definition, { ticks })]),
+  ]);
+  await client(definition, mesh).ticks({})[Symbol.asyncIterator]().next();
+  const context = { path: '/a.B/C', caller: 'test', signal: new AbortController().signal };
+  for (const [deadlineMs, timeoutMs] of [
+    [Date.now() + 700, 60_000],
+    [Date.now() + 60_000, 700],
+  ] as const) {
+    const reading = runInCall({ ...context, deadlineMs }, async () => {
+      for await (const tick of client(definition, mesh).ticks({}, { timeoutMs })) expect(tick).toBe('begun');
+    });
+    await expect(reading).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  }
+  const [unbounded, ...bounded] = told;
+  expect(unbounded?.left).toBe(Infinity);
+  for (const { left } of bounded) expect(left).toBeLessThan(701);
+  await eventually(() => expect(bounded.map(({ ended }) => ended)).toEqual([true, true]));
 });
 
 test('a caller that leaves ends what was done for it on each hop', async () => {

@@ -126,6 +126,19 @@ test('a write outside of a transaction is its own COMMIT', async () => {
   expect(await idsOf()).toEqual([1, 2, 3]);
 });
 
+test.each([
+  ["WITH late AS (SELECT SLEEP(0.5) AS slept) SELECT slept, 'update' AS word FROM late", 'answered'],
+  ['WITH late AS (SELECT SLEEP(20) AS slept) SELECT slept, 1 AS word FROM late', 'CANCELLED'],
+])('what WITH begins may be a write, which is not broken off: %s', async (sql, outcome) => {
+  const { result, leave } = inCall(async () => {
+    await execute(database.kysely, sql);
+    return { code: 'answered' };
+  });
+  await eventually(async () => (await running(sql.slice(0, 30))) === 1);
+  leave();
+  expect(await result).toMatchObject({ code: outcome });
+});
+
 test('a transaction whose caller is gone before COMMIT leaves nothing behind, and its connection is kept', async () => {
   const idOf = async () => (await execute(database.kysely, 'SELECT CONNECTION_ID() AS id')).rows[0];
   const before = await idOf();

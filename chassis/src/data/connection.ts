@@ -17,8 +17,8 @@ import { callSignal, cancelled, timeLimit, withTimeout } from './time-limit.ts';
 
 const statementRuns = 3;
 
-/** What is only read can be broken off at any time. */
-const reads = /^\s*(SELECT|WITH|SHOW)\b/i;
+/** What is only read can be broken off at any time. After WITH there may be a write (MySQL). */
+const reads = /^\s*(?:SELECT|SHOW)\b|^\s*WITH\b(?![^]*\b(?:UPDATE|DELETE)\b)/i;
 
 const plain = (sql: string): Statement => ({ sql, parameters: [] });
 

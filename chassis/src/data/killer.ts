@@ -19,6 +19,8 @@ export class Killer {
       queueLimit: mostWaiting,
       connectTimeout: 1_500,
     });
+    // mysql2's pool listens to the first error of a connection; another one would end the process.
+    this.#pool.on('connection', (connection) => connection.on('error', () => undefined));
   }
 
   /**
