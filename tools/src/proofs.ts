@@ -56,6 +56,14 @@ const images: Need = {
     existsSync(join(process.env['IMAGES_FOLDER'] ?? '.weft/images', 'tools.tar')),
 };
 
+const docker: Need = {
+  name: 'a Docker engine and docker compose',
+  met: () =>
+    [['info'], ['compose', 'version']].every(
+      (args) => spawnSync('docker', args, { stdio: 'ignore' }).status === 0,
+    ),
+};
+
 const full = { PROVE: '1' };
 
 const rotation = { ROTATIONS: '12', ROTATE_EVERY_MS: '5000' };
@@ -74,6 +82,12 @@ export const proofs: readonly Proof[] = [
     name: 'polyrepo: each package by itself',
     file: 'tools/src/polyrepo/polyrepo.test.ts',
     env: { POLYREPO: 'whole' },
+  },
+  {
+    name: 'compose: the shop in containers',
+    file: 'tools/src/compose/whole.test.ts',
+    env: { COMPOSE: 'whole' },
+    needs: [docker],
   },
   {
     name: 'discovery: etcd killed, frozen, emptied',
