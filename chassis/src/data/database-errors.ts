@@ -26,10 +26,10 @@ const rerunnable = new Set([1213, 1205, 1020]);
 
 /**
  * Server errors that say something of the connection or the server and nothing of the statement: too many
- * connections (1040, 1203), shutting down (1053), connection killed (1927) or idle too long (4031), a
+ * connections (1040, 1203), shutting down (1053), connection killed (1927, on MySQL 1317 and 3169) or idle too long (4031), a
  * server that became a read-only replica (1290, 1836), or has no room on its disk (1021, 1114).
  */
-const connectionErrors = new Set([1021, 1040, 1053, 1114, 1203, 1290, 1836, 1927, 4031]);
+const connectionErrors = new Set([1021, 1040, 1053, 1114, 1203, 1290, 1317, 1836, 1927, 3169, 4031]);
 
 /** Thrown within a transaction to have it run again, as if the database had given it up. */
 export class RerunTransaction extends Error {

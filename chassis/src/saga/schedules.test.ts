@@ -26,6 +26,7 @@ test('no schedule of messages, duplicates, decisions and crashes breaks an invar
     const what = JSON.stringify(found.counterexample);
     throw new Error(
       `${String(found.errorInstance)}\n${what}\nagain: ${again} make test ONLY=chassis/src/saga/schedules.test.ts`,
+      { cause: found.errorInstance },
     );
   }
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
