@@ -1,4 +1,4 @@
-import { executeBatch } from '@weft/chassis/data/statement';
+import { defer, executeBatch } from '@weft/chassis/data/statement';
 import { bytesToUuid, uuidToBytes } from '@weft/chassis/data/uuid';
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Offer, OrderedItem } from './quote.ts';
@@ -50,35 +50,32 @@ export async function hold(
 /** Makes the pieces that an order holds available again. */
 export async function giveBack(tx: Transaction<Tables>, sagaId: string): Promise<void> {
   const saga = uuidToBytes(sagaId);
-  const moved = await unhold(tx, saga, sql`available = available + quantity, reserved = reserved - quantity`);
-  const { numDeletedRows } = await tx
-    .deleteFrom('reservation')
-    .where('saga_id', '=', saga)
-    .where('state', '=', 'HELD')
-    .executeTakeFirstOrThrow();
-  requireAll(sagaId, moved, numDeletedRows);
+  await unhold(tx, sagaId, sql`available = available + quantity, reserved = reserved - quantity`);
+  const heldRows = tx.deleteFrom('reservation').where('saga_id', '=', saga).where('state', '=', 'HELD');
+  await defer(tx, [heldRows.compile()]);
 }
 
 /** Takes the pieces that an order holds out of the stock. Its reservation stays, as the record of the sale. */
 export async function sell(tx: Transaction<Tables>, sagaId: string): Promise<void> {
   const saga = uuidToBytes(sagaId);
-  const moved = await unhold(tx, saga, sql`reserved = reserved - quantity, sold = sold + quantity`);
-  const { numUpdatedRows } = await tx
+  await unhold(tx, sagaId, sql`reserved = reserved - quantity, sold = sold + quantity`);
+  const sold = tx
     .updateTable('reservation')
     .set({ state: 'SOLD' })
     .where('saga_id', '=', saga)
-    .where('state', '=', 'HELD')
-    .executeTakeFirstOrThrow();
-  requireAll(sagaId, moved, numUpdatedRows);
+    .where('state', '=', 'HELD');
+  await defer(tx, [sold.compile()]);
 }
 
-async function unhold(tx: Transaction<Tables>, saga: Buffer, change: Fragment): Promise<number> {
-  const { numAffectedRows } = await moving(saga, change, { enough: sql`reserved >= quantity` }).execute(tx);
-  return Number(numAffectedRows);
-}
-
-function requireAll(sagaId: string, moved: number, held: bigint): void {
-  if (BigInt(moved) !== held)
+/** Moves all that an order holds, or fails: what the reservation says then follows, when `tx` commits. */
+async function unhold(tx: Transaction<Tables>, sagaId: string, change: Fragment): Promise<void> {
+  const saga = uuidToBytes(sagaId);
+  const move = moving(saga, change, { enough: sql`reserved >= quantity` }).compile(tx);
+  const count = sql`
+    SELECT ROW_COUNT() AS moved, COUNT(*) AS held FROM reservation WHERE saga_id = ${saga} AND state = 'HELD'`;
+  const { rows } = await executeBatch<{ moved: unknown; held: unknown }>(tx, [move, count.compile(tx)]);
+  const [moved, held] = [Number(rows[0]?.moved), Number(rows[0]?.held)];
+  if (moved !== held)
     throw new Error(`saga ${sagaId} held pieces of ${held} products, ${moved} had them reserved`);
 }
 
