@@ -3,6 +3,8 @@ import { expect, test } from '@jest/globals';
 import { ServiceError } from '../errors.ts';
 import { echoContract } from '../testing/echo.ts';
 import { playMesh, type Behaviour, type PlayedMesh } from '../testing/played-mesh.ts';
+import type { Connection } from './connection.ts';
+import { Endpoint } from './endpoint.ts';
 import type { UnaryResult } from './mesh.ts';
 import { connectionLost } from './retry.ts';
 
@@ -43,9 +45,15 @@ function mortals(addresses: readonly string[]): Mortal {
 const callsOf = ({ mesh }: PlayedMesh, path: string, count: number, timeoutMs = 10_000) =>
   Array.from({ length: count }, () => mesh.unary(path, message, { timeoutMs }));
 
-async function failuresOf(calls: readonly Promise<unknown>[]): Promise<number> {
-  return (await Promise.allSettled(calls)).filter(({ status }) => status === 'rejected').length;
+/** Why they failed, those that did. */
+async function reasonsOf(calls: readonly Promise<unknown>[]): Promise<string[]> {
+  return (await Promise.allSettled(calls)).flatMap((one) =>
+    one.status === 'rejected' ? [(one.reason as ServiceError).reason] : [],
+  );
 }
+
+const failuresOf = async (calls: readonly Promise<unknown>[]): Promise<number> =>
+  (await reasonsOf(calls)).length;
 
 test('an instance that dies costs no call that may be repeated, however many it had', async () => {
   const played = mortals(['mortal', 'well']);
@@ -58,28 +66,25 @@ test('an instance that dies costs no call that may be repeated, however many it 
   await played.mesh.close();
 });
 
-test('one that loses its connections again and again has the budget alone', async () => {
-  const played = mortals(['mortal', 'well']);
-  const dieWith400 = async () => {
-    played.setReady('mortal', true);
-    const before = played.calls.length;
-    const calls = callsOf(played, read, 400);
-    const lost = played.kill('mortal');
-    const failures = await failuresOf(calls);
-    return { lost, failures, attempts: played.calls.length - before };
-  };
-  const first = await dieWith400();
-  expect(first).toMatchObject({ failures: 0, attempts: 400 + first.lost });
-  // The ten of a second come twice where a second ends in between.
-  expect((await dieWith400()).attempts).toBeLessThanOrEqual(400 * 1.2 + 20);
-  await played.mesh.close();
+test('a loss is one for a second, and the next one counts after ten', () => {
+  const connection = { ready: false } as { ready: boolean } & Connection;
+  const instance = { id: 'a', address: 'a:1', zone: '', weight: 1, version: '', startedAt: '' };
+  const endpoint = new Endpoint(instance, connection, undefined, 0, () => undefined);
+  const times = [0, 999, 1_000, 9_999, 10_000, 10_999, 11_000];
+  expect(times.map((now) => endpoint.justLost(now))).toEqual([true, true, false, false, true, true, false]);
+  // It is there: what broke was one stream.
+  connection.ready = true;
+  expect(endpoint.justLost(30_000)).toBe(false);
 });
 
 test('with all instances dead at once, what they had in flight is no storm on anybody', async () => {
   const played = mortals(['a', 'b', 'c']);
   const calls = callsOf(played, read, 300, 400);
   for (const address of ['a', 'b', 'c']) expect(played.kill(address)).toBeGreaterThan(20);
-  expect(await failuresOf([...calls, ...callsOf(played, read, 100, 100)])).toBe(400);
+  const reasons = await reasonsOf([...calls, ...callsOf(played, read, 100, 100)]);
+  expect(reasons).toHaveLength(400);
+  // They do not wait for an instance, to fall upon it.
+  expect(reasons.filter((reason) => reason === connectionLost).length).toBeGreaterThan(270);
   expect(played.calls).toHaveLength(300);
   await played.mesh.close();
 });
