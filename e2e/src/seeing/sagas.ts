@@ -53,6 +53,15 @@ export function sagas(world: () => World): void {
     expect((await world().rest.settled(world().buyer.token, id)).status).toBe('CONFIRMED');
     return id;
   };
+  /** Sets a fault for a minute, and waits until the service obeys it. */
+  const breaks = async (fault: Parameters<typeof setFault>[1]): Promise<void> => {
+    const { system } = world();
+    await setFault(system.registryUrl, fault, 60);
+    await until(
+      async () => (await fetch(system.readyUrl(fault.workload))).text(),
+      (text) => text.includes(fault.method),
+    );
+  };
   /** The catalog's state of an order's step, once it is that. */
   const reserveIs = (id: string, state: string) =>
     until(
@@ -126,7 +135,7 @@ export function sagas(world: () => World): void {
     test('a message that a receiver refuses is parked, shown and sent again under its id by an operator', async () => {
       const { system } = world();
       const fault = { workload: 'catalog', method: commit, delayMs: 0, rate: 1 };
-      await setFault(system.registryUrl, { ...fault, error: 'INVALID_ARGUMENT' }, 60);
+      await breaks({ ...fault, error: 'INVALID_ARGUMENT' });
       const id = await confirmed();
       const parked = await until(
         () => weft('parked', '--json'),
@@ -174,7 +183,7 @@ export function sagas(world: () => World): void {
         delayMs: 0,
         rate: 1,
       };
-      await setFault(system.registryUrl, { ...fault, error: 'UNAVAILABLE' }, 60);
+      await breaks({ ...fault, error: 'UNAVAILABLE' });
       const ids = [await order(), await order(), await order()];
       await Promise.all(ids.map((id) => reserveIs(id, 'DONE')));
       const { out } = await weft('list', '--json', '--state', 'PENDING', '--limit', '2');
@@ -213,7 +222,7 @@ export function sagas(world: () => World): void {
         rate: 1,
         error: 'UNAVAILABLE' as const,
       };
-      await setFault(system.registryUrl, fault, 60);
+      await breaks(fault);
       const lost = await confirmed();
       await sql('ordering', 'DELETE FROM saga_outbox WHERE saga_id = ?', [uuidToBytes(lost)]);
       await clearFaults(system.registryUrl);
