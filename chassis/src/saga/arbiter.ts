@@ -46,6 +46,8 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
   readonly #options: ArbiterOptions<DB, Next, Commit>;
   readonly #graph: SagaGraph;
   readonly #deadlineMs: number;
+  /** So many due sagas, all of a sweep, could not be aborted: the next sweep looks beyond them. */
+  #passedOver = 0;
 
   constructor(parts: SagaParts<DB>, options: ArbiterOptions<DB, Next, Commit>) {
     const start = sagaRule(parts.contract, options.start.path, 'START');
@@ -164,7 +166,9 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
    * may be more. One that another instance or a decision has locked is passed over.
    */
   async sweep(): Promise<boolean> {
-    const due = await dueSagas(this.#parts.database.kysely, this.#graph.name, this.#deadlineMs, sweepLimit);
+    const { kysely } = this.#parts.database;
+    const page = { limit: sweepLimit, offset: this.#passedOver };
+    const due = await dueSagas(kysely, this.#graph.name, this.#deadlineMs, page);
     let aborted = 0;
     for (const sagaId of due)
       try {
@@ -175,7 +179,9 @@ export class SagaArbiter<DB, Next extends WithSaga, Commit extends WithSaga> imp
         // One that cannot be aborted does not keep the others waiting.
         this.#parts.logger.error({ sagaId, err: error }, 'a saga past its deadline could not be aborted');
       }
-    return due.length === sweepLimit && aborted > 0;
+    const full = due.length === sweepLimit;
+    this.#passedOver = full && aborted === 0 ? this.#passedOver + sweepLimit : 0;
+    return full && aborted > 0;
   }
 
   /** Answers whether it did. */

@@ -90,12 +90,12 @@ export async function dueSagas(
   on: Executor,
   name: string,
   deadlineMs: number,
-  limit: number,
+  { limit, offset }: { readonly limit: number; readonly offset: number },
 ): Promise<string[]> {
   const { rows } = await execute<{ id: Buffer }>(
     on,
     `SELECT saga_id AS id FROM saga WHERE name = ? AND state = 'PENDING' AND (deadline_at <= UTC_TIMESTAMP(3)
-      OR deadline_at > UTC_TIMESTAMP(3) + INTERVAL ? SECOND) ORDER BY deadline_at LIMIT ${limit}`,
+      OR deadline_at > UTC_TIMESTAMP(3) + INTERVAL ? SECOND) ORDER BY deadline_at LIMIT ${limit} OFFSET ${offset}`,
     [name, Math.ceil(deadlineMs / 1000) + clockSlackSeconds],
   );
   return rows.map(({ id }) => bytesToUuid(id));

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test, jest } from '@jest/globals';
 import { SagaOutcome_Decision as Decision, SagaReply_Outcome as Outcome } from '@weft/proto/weft/v1/saga';
 import { pino } from 'pino';
-import { execute, type Executor } from '../data/statement.ts';
+import { execute, placeholders, type Executor } from '../data/statement.ts';
 import { bytesToUuid, uuidToBytes, uuidv7 } from '../data/uuid.ts';
 import { writeHeader } from './header.ts';
 import { brokenLink } from './log.ts';
@@ -137,6 +137,20 @@ test('an order that nobody decides is rejected at its deadline, by the clock of 
   shop.fate = () => ({});
   await eventually(emptyOutboxes);
   expect(await stock()).toEqual({ available: 10, reserved: 0 });
+});
+
+test('sagas that cannot be aborted, however many, do not keep the others from it', async () => {
+  open({ deadlineMs: 300, fate: () => ({ lost: 'request' }) });
+  await shop.stock(100);
+  const user = await shop.buyer(3);
+  const broken = await Promise.all(Array.from({ length: 64 }, () => shop.order(user, 1)));
+  const { kysely } = databases.office;
+  const change = `UPDATE orders SET status = 'CHANGED' WHERE id IN (${placeholders(broken.length)})`;
+  await execute(kysely, change, broken.map(uuidToBytes));
+  const id = await shop.order(user, 3);
+  await statusIs(id, 'REJECTED DEADLINE_EXCEEDED');
+  await execute(kysely, "UPDATE saga SET state = 'ABORTED' WHERE state = 'PENDING'");
+  await execute(kysely, 'DELETE FROM saga_outbox');
 });
 
 test('an undo that overtakes its step leaves a tombstone, and the step then has no effect', async () => {
