@@ -127,6 +127,25 @@ test('pieces that are held are given back, or sold, once', async () => {
   expect((await held()).filter((row) => row.product_id.equals(uuidToBytes(lamp.id)))).toEqual([]);
 });
 
+test('pieces that the stock has not on record as reserved are neither sold nor given back', async () => {
+  const lamp = await create(5);
+  const id = uuidv7();
+  await reserve(id, [{ productId: lamp.id, quantity: 2 }]);
+  const recorded = (reserved: number) =>
+    service.database.kysely
+      .updateTable('stock')
+      .set({ reserved })
+      .where('product_id', '=', uuidToBytes(lamp.id))
+      .execute();
+  await recorded(1);
+  await expect(stock.commit(message(id))).rejects.toThrow();
+  await expect(stock.release(message(id))).rejects.toThrow();
+  expect(await stockOf(lamp)).toEqual({ available: 3, reserved: 1 });
+  await recorded(2);
+  expect(await stock.release(message(id))).toMatchObject({ outcome: Outcome.DONE });
+  expect(await stockOf(lamp)).toEqual({ available: 5, reserved: 0 });
+});
+
 test('a reservation that comes after its undo has no effect', async () => {
   const lamp = await create(10);
   const id = uuidv7();
