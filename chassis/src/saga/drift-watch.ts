@@ -7,7 +7,7 @@ import { listChanges } from './changes.ts';
 import { timestamp } from './header.ts';
 import { countAlarm } from './metrics.ts';
 import type { SagaParts } from './parts.ts';
-import { recordDrift } from './record-drift.ts';
+import { millis, recordDrift } from './record-drift.ts';
 import { readRecords } from './saga-records.ts';
 
 const changesAtOnce = 200;
@@ -88,7 +88,9 @@ export class DriftWatch<DB> {
     // A log that has lost rows to a restore is followed from now on, too.
     const skips = changes.more || changes.lost;
     this.#cursor = skips ? '' : changes.cursor;
-    if (skips) this.#sinceMs = Date.now();
+    // By the database's clock: this process's may be ahead of it, and would see nothing for as long.
+    const newestMs = millis(changes.newestTime);
+    if (skips || newestMs < this.#sinceMs) this.#sinceMs = newestMs;
     const changed = changes.sagaIds.map(bytesToUuid);
     const ids = [...new Set([...this.#suspicions.keys(), ...changed])];
     const records = await readRecords(database, workload, this.#books(), ids);
