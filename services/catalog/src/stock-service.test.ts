@@ -138,8 +138,8 @@ test('pieces that the stock has not on record as reserved are neither sold nor g
       .where('product_id', '=', uuidToBytes(lamp.id))
       .execute();
   await recorded(1);
-  await expect(stock.commit(message(id))).rejects.toThrow();
-  await expect(stock.release(message(id))).rejects.toThrow();
+  await expect(stock.commit(message(id))).rejects.toMatchObject({ code: 'INTERNAL' });
+  await expect(stock.release(message(id))).rejects.toMatchObject({ code: 'INTERNAL' });
   expect(await stockOf(lamp)).toEqual({ available: 3, reserved: 1 });
   await recorded(2);
   expect(await stock.release(message(id))).toMatchObject({ outcome: Outcome.DONE });
