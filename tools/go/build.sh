@@ -11,7 +11,7 @@ mkdir -p "$bin"
 
 for name; do
   module=$root/tools/go/$name
-  stamp=$(cat "$module"/*.go "$module"/crds "$module/go.mod" "$module/go.sum" 2>/dev/null | sha256sum | cut -d' ' -f1)
+  stamp=$(cat "$module"/*.go "$module"/crds "$module"/ldflags "$module/go.mod" "$module/go.sum" 2>/dev/null | sha256sum | cut -d' ' -f1)
   [ "$(cat "$bin/.$name" 2>/dev/null)" != "$stamp" ] || continue
   command -v go >/dev/null || {
     echo "✗ $name: it is built with Go, which is not here: https://go.dev/dl/ ($(sed -n 's/^go //p' "$module/go.mod") or newer)" >&2
@@ -22,8 +22,10 @@ for name; do
     cd "$module"
     packages=$(go mod edit -json | sed -n 's/^.*"Path": "\(.*\/cmd\/.*\)".*$/\1/p')
     [ ! -f main.go ] || packages=.
+    # What a program says of its own version, where its module alone does not tell it.
+    flags=$(cat ldflags 2>/dev/null || true)
     for package in $packages; do
-      CGO_ENABLED=0 nice -n 19 go build -mod=readonly -p "${GO_BUILD_JOBS:-1}" -trimpath -ldflags='-s -w' -o "$bin/" "$package"
+      CGO_ENABLED=0 nice -n 19 go build -mod=readonly -p "${GO_BUILD_JOBS:-1}" -trimpath -ldflags="-s -w $flags" -o "$bin/" "$package"
     done
     [ ! -f crds ] || mkdir -p "$bin/crds"
     [ ! -f crds ] || while read -r version path; do

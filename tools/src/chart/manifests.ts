@@ -10,7 +10,8 @@ export interface Manifest {
 
 /** The objects in a text of several YAML documents. */
 export function parseManifests(text: string): readonly Manifest[] {
-  return parseAllDocuments(text)
+  // Helm and the API read YAML 1.1, in which 0440 is octal.
+  return parseAllDocuments(text, { version: '1.1' })
     .map((document) => {
       const [error] = document.errors;
       if (error !== undefined) throw error;
@@ -31,7 +32,14 @@ export function collection({ apiVersion, kind }: Manifest, namespace: string): s
 
 interface PodTemplate {
   readonly metadata?: object;
-  readonly spec: { readonly containers: readonly object[] } & Readonly<Record<string, unknown>>;
+  readonly spec: {
+    readonly containers: readonly object[];
+    readonly volumes?: readonly object[];
+  } & Readonly<Record<string, unknown>>;
+}
+
+interface Claims {
+  readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[];
 }
 
 /** The pod that an object would have made, if it is one that has pods made. */
@@ -40,12 +48,19 @@ export function podOf(manifest: Manifest): Manifest | undefined {
   const owner = (manifest.kind === 'CronJob' ? manifest.spec?.['jobTemplate'] : manifest) as
     | Manifest
     | undefined;
-  const spec = owner?.spec as { readonly template?: PodTemplate } | undefined;
+  const spec = owner?.spec as { readonly template?: PodTemplate } & Claims;
   if (spec?.template === undefined) return undefined;
+  const { metadata, spec: pod } = spec.template;
+  // A StatefulSet's controller mounts what it claims.
+  const claimed = (spec.volumeClaimTemplates ?? []).map(({ metadata: { name } }) => ({
+    name,
+    persistentVolumeClaim: { claimName: name },
+  }));
+  const name = `${manifest.metadata.name}-pod`;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    ...spec.template,
-    metadata: { ...spec.template.metadata, name: `${manifest.metadata.name}-pod` },
+    metadata: { ...metadata, name },
+    spec: { ...pod, volumes: [...(pod.volumes ?? []), ...claimed] },
   };
 }
