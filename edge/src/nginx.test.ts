@@ -49,8 +49,11 @@ beforeAll(async () => {
   });
   const target = `static:127.0.0.1:${upstream.port}`;
   const main = fileURLToPath(new URL('main.ts', import.meta.url));
+  // Time enough, on a busy machine too, for every kept connection to be used and told to close: one that is
+  // closed while a POST is on its way fails it, by HTTP's own rules (RFC 9112, section 9.3.1).
+  const flags = ['--port=0', '--admin-port=0', '--drain-delay-ms=3s'];
   edges = [1, 2].map(() =>
-    runNode(main, ['--descriptors', file('api.binpb'), '--upstream', target, '--port=0', '--admin-port=0']),
+    runNode(main, ['--descriptors', file('api.binpb'), '--upstream', target, ...flags]),
   );
   const ports = await Promise.all(
     edges.map(async ({ until }) => (await until(/"port":(\d+).*"serving"/))[1]),

@@ -9,6 +9,7 @@ const workMs = prove ? 20 : 100;
 const permits = prove ? 12 : 20;
 const capacity = (permits * 1000) / workMs;
 const overloadMs = prove ? 60_000 : 2_500;
+const fullMs = prove ? 15_000 : 1_250;
 // A server that collapses answers next to nothing: beside other tests the short form asks for no more than that.
 const share = prove ? 0.8 : 0.5;
 
@@ -21,12 +22,7 @@ afterAll(() => overload.close());
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-/** The best second. */
-function peakOf(slots: readonly LoadSlot[]): number {
-  return Math.max(
-    ...slots.slice(3).map((_, i) => mean(slots.slice(i, i + 4).map((slot) => goodputOf(slot)))),
-  );
-}
+const meanGoodput = (slots: readonly LoadSlot[]): number => mean(slots.map((slot) => goodputOf(slot)));
 
 function endedWith(slots: readonly LoadSlot[], ending: string): number {
   return slots
@@ -39,23 +35,22 @@ test(
   'at three times its capacity a server keeps its goodput, serves what matters most, and recovers',
   async () => {
     const slots = await overload.play([
-      { ms: 1_250, rates: { work: capacity * 1.2 } },
+      { ms: fullMs, rates: { work: capacity * 1.2 } },
       { ms: overloadMs, rates: { undo: capacity / 10, work: capacity * 1.9, report: capacity } },
-      { ms: 1_000, rates: { work: capacity * 1.2 } },
+      { ms: fullMs, rates: { work: capacity * 1.2 } },
       { ms: 1_500, rates: { work: capacity * 0.7 } },
     ]);
     const [before = [], during = [], between = [], after = []] = [0, 1, 2, 3].map((phase) =>
       slots.filter((slot) => slot.phase === phase),
     );
-    // On a machine that is busy with more than this the best second was a quiet one, and says less.
-    const full = mean([...before, ...between].map((slot) => goodputOf(slot)));
-    const peak = prove ? peakOf(slots) : full;
-    const goodput = mean(during.map((slot) => goodputOf(slot)));
+    // What it serves when it is full, over as long as the machine's own pauses count in both.
+    const peak = Math.max(meanGoodput(before), meanGoodput(between));
+    const goodput = meanGoodput(during);
     const offered = 4 * mean(during.map((slot) => slot.offered));
     if (prove) {
       const p99 = Math.max(...during.map((slot) => slot.p99));
       process.stderr.write(
-        `figures: ${offered.toFixed(0)} calls a second offered, ${goodput.toFixed(0)} served, ${peak.toFixed(0)} at best, p99 ${p99.toFixed(0)} ms\n`,
+        `figures: ${offered.toFixed(0)} calls a second offered, ${goodput.toFixed(0)} served, ${peak.toFixed(0)} at its peak, p99 ${p99.toFixed(0)} ms\n`,
       );
     }
     expect(offered).toBeGreaterThan(peak * (prove ? 2 : 1.5));
@@ -84,5 +79,5 @@ test(
     expect(metrics).toMatch(/weft_server_call_limit(\{.*\})? [1-9]/);
     expect(overload.log()).toContain('overloaded: calls refused');
   },
-  overloadMs + 40_000,
+  overloadMs + 2 * fullMs + 40_000,
 );

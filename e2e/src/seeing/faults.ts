@@ -92,6 +92,8 @@ export function faults(world: () => World): void {
       );
       expect(await world().rest.signIn(system.admin.email, system.admin.password)).not.toBe('');
       expect(await clearFaults(system.registryUrl)).toBe(1);
+      await system.kill('identity', 'SIGTERM');
+      await system.start('identity');
     }, 30_000);
   });
 }

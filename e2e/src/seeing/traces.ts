@@ -87,8 +87,8 @@ export function traces(world: () => World): void {
       expect(one('catalog', 'CLIENT', 'UPDATE reservation')).toMatchObject({
         'db.system.name': 'mysql',
         'db.namespace': 'weft_catalog',
-        'db.operation.name': 'UPDATE',
-        'db.query.summary': 'UPDATE reservation',
+        'db.operation.name': 'BATCH',
+        'db.query.summary': 'UPDATE reservation; SELECT reservation',
         'db.query.text': expect.stringContaining('WHERE reservation.saga_id = ?'),
         'server.address': '127.0.0.1',
         'server.port': expect.any(Number),
