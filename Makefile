@@ -98,7 +98,7 @@ chart-check: ## the chart: lint, unit tests, types, and an installation on a rea
 	@sh tools/go/build.sh chart types $(if $(QUICK),,apiserver)
 	@$(RUN) node tools/dist/chart/check.js $(if $(WRITE),--write) $(if $(QUICK),--quick)
 
-bench: ## measures: the edge, its router and codec, a call, the whole system, what tracing costs; one part: ONLY=edge
+bench: ## measures: the edge, its router and codec, a call, the whole system, sagas, what tracing costs; one part: ONLY=edge
 	@$(WEFT) prepare
 	@$(RUN) node bench/dist/main.js $(ONLY)
 
