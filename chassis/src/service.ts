@@ -4,9 +4,8 @@ import type { Dependency } from './admin-server.ts';
 import type { Mesh } from './client/mesh.ts';
 import { configure, type ConfigOf, type Schema } from './config.ts';
 import type { Contract } from './contract.ts';
-import { openDatabase, type Database } from './data/database.ts';
-import { migrate, type Migration } from './data/migrations.ts';
-import { untilMigrated } from './data/until-migrated.ts';
+import type { Database } from './data/database.ts';
+import type { Migration } from './data/migrations.ts';
 import { isAddress } from './discovery/instance-codec.ts';
 import type { Registration } from './discovery/registry.ts';
 import { injectFaults } from './faults/inject.ts';
@@ -21,6 +20,7 @@ import { createServer, type GrpcServer } from './server/server.ts';
 import type { TokenVerifier } from './server/tokens.ts';
 import type { TokenSources } from './user-tokens.ts';
 import { databaseSchema, serviceSchema } from './service-config.ts';
+import { databaseState, readyDatabase, type DataOptions } from './service-database.ts';
 import { startTelemetry } from './telemetry.ts';
 
 /** What every service is built from. */
@@ -79,7 +79,6 @@ export interface PlainServiceOptions<S extends Schema> extends Common<S> {
   build(parts: Parts<S>): Built | Promise<Built>;
 }
 
-const pingTimeoutMs = 4_000;
 /** After leaving the registry: so long until its clients have heard. */
 const hearMs = 150;
 /** So long may calls in flight take once the service drains. */
@@ -123,8 +122,6 @@ interface Data<DB> {
   readonly database: Database<DB>;
   readonly saga: Saga<DB>;
 }
-
-type DataOptions = ConfigOf<typeof databaseSchema> & { migrations: Readonly<Record<string, Migration>> };
 
 async function start<DB>(
   name: string,
@@ -190,42 +187,6 @@ async function start<DB>(
     logger.info({ address, admin: admin.port, services: services.map((one) => one.service) }, 'serving');
     onShutdown(logger, () => stop({ member, server, registration, saga, background, database, faults }));
   });
-}
-
-/**
- * Opens the database and brings its schema up to date, as MIGRATE says; `only` ends the process here, `wait`
- * leaves it to another process.
- */
-async function readyDatabase<DB>(
-  { databaseUrl, migrate: mode, migrations }: DataOptions,
-  logger: Logger,
-): Promise<Database<DB>> {
-  const { host, pathname } = new URL(databaseUrl);
-  const database = openDatabase<DB>(databaseUrl);
-  if (mode === 'wait') {
-    await untilMigrated(database, migrations, logger);
-    return database;
-  }
-  await database.ping(pingTimeoutMs).catch((error: unknown) => {
-    throw new StartError(`the database ${host}${pathname} (DATABASE_URL) cannot be used`, { cause: error });
-  });
-  if (mode === 'off') return database;
-  const ran = await migrate(database, migrations);
-  logger.info({ ran }, 'schema is up to date');
-  if (mode !== 'only') return database;
-  await database.close();
-  process.exit(0);
-}
-
-function databaseState(database: Pick<Database<never>, 'ping'>): Dependency {
-  return {
-    name: 'database',
-    required: true,
-    state: async () => {
-      await database.ping(1_500);
-      return { ok: true };
-    },
-  };
 }
 
 /** For information: while it is away its callers use the instances they know. */
