@@ -2,7 +2,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Drift } from '@weft/proto/weft/v1/saga_operations';
 import { table } from '../table.ts';
-import { Auditor, type AuditState, type Round } from './auditor.ts';
+import { Auditor, settledAfterMs, type AuditState, type Round } from './auditor.ts';
 import { json, say } from './output.ts';
 import { durationMs, UsageError, type Values } from './options.ts';
 import type { SagaServices } from './services.ts';
@@ -45,7 +45,8 @@ async function once(auditor: Auditor, values: Values): Promise<Round> {
     return round;
   }
   if (drifts.length > 0) say(`${driftTable(drifts)}\n`);
-  say(`${judged} sagas judged, ${inFlight + suspected} on their way, ${parked} messages parked: `);
+  say(`${judged} sagas judged (what changed in the last ${settledAfterMs / 1000} s is left out), `);
+  say(`${inFlight + suspected} on their way, ${parked} messages parked: `);
   say(drifts.length === 0 ? 'the services agree\n' : `${drifts.length} do not agree\n`);
   return round;
 }

@@ -4,6 +4,8 @@ import { judge, type Facts } from './judge.ts';
 import { Operations } from './peer.ts';
 import type { SagaService } from './services.ts';
 
+/** What is younger waits for the next round: more than a transaction takes. */
+export const settledAfterMs = 5_000;
 const sagasAtOnce = 100;
 /** A cursor that is lost goes back so far before the end of what is left. */
 const backMs = 60_000;
@@ -67,7 +69,7 @@ export class Auditor {
   readonly #restored: Drift[] = [];
 
   constructor(services: readonly SagaService[], options: AuditOptions = {}) {
-    const { sinceMs = 0, settleMs = 5_000, bookPages = Infinity, state } = options;
+    const { sinceMs = 0, settleMs = settledAfterMs, bookPages = Infinity, state } = options;
     this.#services = services;
     this.#settleMs = settleMs;
     this.#bookPages = bookPages;
